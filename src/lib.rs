@@ -1,0 +1,10 @@
+//! Dockseal: a checked-in manifest says how a Docker host's API is sealed with mutual TLS; this compares it with what the
+//! host really has, shows the difference, makes the host match, proves it by real handshakes, and puts everything back
+//! if the proof fails.
+//!
+//! The folders are the stages of that flow: manifest → desired, host → observed, both → plan → apply, and once more.
+
+pub mod cli;
+mod host;
+mod manifest;
+mod pki;

@@ -1,0 +1,15 @@
+//! X.509 (RFC 5280) and private keys: what a certificate shall be, what one is, and how one is made.
+//! This stage knows nothing of Docker, of the manifest or of files.
+
+mod issue;
+mod key;
+mod parse;
+mod spec;
+
+pub use issue::{Authority, IssueError};
+pub use key::{EncryptedKey, KeyError, Passphrase, PrivateKey, StoredKey};
+pub use parse::{Certificate, ParseError, Request};
+pub use spec::{
+    Attribute, CertFacts, CertSpec, DistinguishedName, ExtendedKeyUsage, Fingerprint, KeyAlgorithm, KeyUsage,
+    PublicKey, Role, San, Serial,
+};
