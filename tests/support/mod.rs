@@ -1,0 +1,18 @@
+//! What the tests share: the real binary run with a cleared environment, and throw-away Docker hosts.
+//!
+//! Each `tests/*.rs` is a program of its own that uses a part of this, hence the `dead_code` exception; a failure of the
+//! harness is a failure of the test, hence the panics.
+#![allow(dead_code, unused_imports)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+
+mod cgroup;
+mod container;
+mod dockseal;
+mod host;
+mod machine;
+mod ran;
+
+pub use dockseal::Dockseal;
+pub use host::{Host, HostCommand, Suite};
+pub use machine::cache;
+pub use ran::Ran;
