@@ -7,7 +7,7 @@ mod support;
 
 use std::time::Duration;
 
-use support::{Host, Suite};
+use support::{Dockseal, Host, Suite};
 
 const DAEMON_JSON: &str = "/etc/docker/daemon.json";
 
@@ -43,6 +43,35 @@ fn engine_runs_containers_and_restarts(suite: Suite) {
     host.power_off();
 }
 
+/// Of the harness itself: what hangs is ended, and a dropped host is gone with its processes and control groups.
+#[test]
+#[ignore = "boots a host"]
+fn a_host_leaves_nothing_behind() {
+    let host = Host::boot(Suite::Bookworm);
+    host.command(["sleep", "1000"]).limit(Duration::from_secs(1)).run().exits(124);
+    // Dead, if perhaps not yet buried by this machine's PID 1.
+    assert_eq!(host.sh("ps -C sleep -o stat= | grep -v Z || true").ok().stdout, "");
+
+    let name = host.name().to_owned();
+    let trace = format!("pgrep -f [m]achine={name}; find /sys/fs/cgroup -name {name} 2>/dev/null");
+    let traces = || std::process::Command::new("sh").args(["-c", &trace]).output().unwrap().stdout;
+    assert_ne!(traces(), b"");
+    drop(host);
+    assert_eq!(String::from_utf8_lossy(&traces()), "");
+}
+
+/// The tested binary is linked with this machine's libraries; the oldest host's must do.
+#[test]
+#[ignore = "boots a host"]
+fn the_binary_runs_on_every_generation() {
+    let here = Dockseal::new().args(["--version"]).run().ok();
+    for suite in Suite::ALL {
+        let host = Host::boot(suite);
+        host.install_dockseal();
+        assert_eq!(host.dockseal(["--version"]).ok().stdout, here.stdout, "{}", suite.name());
+    }
+}
+
 /// The vendor's unit says `-H fd://`; the same directive in daemon.json stops dockerd from starting.
 #[test]
 #[ignore = "boots a host"]
@@ -50,7 +79,7 @@ fn hosts_in_daemon_json_clash_with_the_unit_until_a_drop_in_clears_the_flag() {
     for suite in Suite::ALL {
         let host = Host::boot(suite);
         host.write(DAEMON_JSON, r#"{"hosts": ["fd://", "unix:///run/second.sock"]}"#, 0o644);
-        host.run(["systemctl", "restart", "docker"]).code(1);
+        host.run(["systemctl", "restart", "docker"]).exits(1);
         let journal = host.journal("docker.service");
         let clash = "the following directives are specified both as a flag and in the configuration file: hosts: \
                      (from flag: [fd://], from file: [fd:// unix:///run/second.sock])";
@@ -146,7 +175,7 @@ fn tlsverify_lets_in_the_holder_of_a_certificate_and_nobody_else() {
         let stranger = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
                         -subj /CN=stranger -keyout key.pem -out cert.pem";
         host.in_network(["sh", "-euc", &format!("cd {}; {stranger}", client.path().display())]).run().ok();
-        call().code(1);
+        call().exits(1);
         // The alert may be lost on its way to a client that is still writing; dockerd's own word is sure.
         wait_for_journal(&host, "TLS handshake error from .*certificate signed by unknown authority");
     }

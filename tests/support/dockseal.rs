@@ -66,6 +66,6 @@ impl Dockseal {
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
-        Ran::run(&command, &self.input, Duration::from_mins(1))
+        Ran::run(&command, &self.input, Duration::from_secs(60))
     }
 }

@@ -188,7 +188,7 @@ impl Host {
         let mut command = Command::new("/usr/bin/nsenter");
         command.arg("-t").arg(self.machine.leader().to_string()).args([namespaces, "--"]).args(arguments);
         command.env("PATH", path).env("HOME", "/root").env("LANG", "C.UTF-8");
-        HostCommand { command, input: Vec::new(), limit: Duration::from_mins(2) }
+        HostCommand { command, input: Vec::new(), limit: Duration::from_secs(120) }
     }
 
     /// One line for the closing summary of `tests/run`.
@@ -233,7 +233,7 @@ fn boot_slot() -> File {
         .map(|path| File::create(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
         .collect();
     let start = Instant::now();
-    while start.elapsed() < Duration::from_mins(5) {
+    while start.elapsed() < Duration::from_secs(300) {
         for slot in &slots {
             if slot.try_lock().is_ok() {
                 return slot.try_clone().expect("a file descriptor is left");

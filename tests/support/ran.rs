@@ -46,12 +46,12 @@ impl Ran {
     /// Itself, if the exit code is 0; else the test fails with all that the command said.
     #[track_caller]
     pub fn ok(self) -> Self {
-        self.code(0)
+        self.exits(0)
     }
 
     /// Itself, if the exit code is `code`; else the test fails with all that the command said.
     #[track_caller]
-    pub fn code(self, code: i32) -> Self {
+    pub fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, code, "exit code of\n{self}");
         self
     }
