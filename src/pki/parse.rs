@@ -12,8 +12,7 @@ pub struct Certificate {
 
 /// Why a certificate or request can't be read.
 #[derive(Debug, thiserror::Error)]
-pub enum ParseError {
-}
+pub enum ParseError {}
 
 impl Certificate {
     /// Reads the first certificate of a PEM text.

@@ -1,0 +1,336 @@
+//! Running another program: arguments and a time limit enter, its output or an error that repeats what it said leaves.
+//!
+//! Secrets never belong in arguments: every user of the host can read them.
+
+use std::ffi::OsStr;
+use std::io::{self, Read};
+use std::os::fd::AsFd as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::text::{one_line, visible};
+
+/// How a program is run.
+#[derive(Clone, Copy, Debug)]
+pub struct RunOptions {
+    /// Then it and what it started are killed.
+    pub timeout: Duration,
+    /// Exit codes that are no error.
+    pub accept: &'static [i32],
+}
+
+/// What an accepted run gave.
+#[derive(Debug)]
+pub struct Output {
+    /// One of the accepted codes.
+    pub code: i32,
+    /// The last [`KEPT`] bytes.
+    pub stdout: Vec<u8>,
+    /// The last [`KEPT`] bytes.
+    pub stderr: Vec<u8>,
+    /// Whether bytes at the start of `stdout` were dropped.
+    pub cut: bool,
+}
+
+/// A command that did not do its work. `line` is the command as a person would type it.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// No such program on the PATH.
+    #[error("`{line}`: the program is not installed")]
+    Missing {
+        /// The command.
+        line: String,
+    },
+    /// It could not be started or waited for.
+    #[error("`{line}` could not be run: {source}")]
+    Start {
+        /// The command.
+        line: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// It took too long and was killed.
+    #[error("`{line}` took longer than {} s and was stopped{}", timeout.as_secs_f32(), said(stderr))]
+    TimedOut {
+        /// The command.
+        line: String,
+        /// The limit.
+        timeout: Duration,
+        /// The end of what it said.
+        stderr: String,
+    },
+    /// It ended with a code that was not accepted, or by a signal.
+    #[error("`{line}` failed with {status}{}", said(stderr))]
+    Failed {
+        /// The command.
+        line: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// The end of what it said.
+        stderr: String,
+    },
+}
+
+impl CommandError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing { line } => {
+                Some(format!("install the package that holds `{}`", line.split(' ').next().unwrap_or(line)))
+            }
+            Self::TimedOut { line, .. } | Self::Failed { line, .. } => Some(format!("run it by hand: {line}")),
+            Self::Start { .. } => None,
+        }
+    }
+}
+
+/// Bytes of each output that are kept.
+const KEPT: usize = 1 << 20;
+/// Bytes of stderr that an error repeats.
+const REPEATED: usize = 4096;
+
+/// Runs `program` found on the PATH, with no input, no terminal, and no environment but PATH and LC_ALL=C.
+pub fn run(program: &str, args: &[&OsStr], options: RunOptions) -> Result<Output, CommandError> {
+    let line = command_line(program, args);
+    let mut command = Command::new(program);
+    command.args(args).env_clear().env("LC_ALL", "C").process_group(0);
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/sbin:/usr/bin:/sbin:/bin".into()));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(CommandError::Missing { line }),
+        Err(source) => return Err(CommandError::Start { line, source }),
+    };
+    let mut running = Running { child, stdout: Tail::default(), stderr: Tail::default() };
+    match running.finish(Instant::now() + options.timeout) {
+        Ok(Some(status)) => match status.code() {
+            Some(code) if options.accept.contains(&code) => Ok(Output {
+                code,
+                cut: running.stdout.dropped,
+                stdout: running.stdout.into_bytes(),
+                stderr: running.stderr.into_bytes(),
+            }),
+            _ => Err(CommandError::Failed { line, status, stderr: running.stderr.into_text() }),
+        },
+        Ok(None) => {
+            let stderr = running.stderr.into_text();
+            Err(CommandError::TimedOut { line, timeout: options.timeout, stderr })
+        }
+        Err(source) => Err(CommandError::Start { line, source }),
+    }
+}
+
+struct Running {
+    child: Child,
+    stdout: Tail,
+    stderr: Tail,
+}
+
+impl Running {
+    /// Collects the output until the program ends; `None` where it was killed at the deadline.
+    fn finish(&mut self, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+        let finished = self.collect(deadline);
+        if !matches!(finished, Ok(Some(_))) {
+            // Not yet waited for, so its id can be no other group's.
+            if let Ok(group) = i32::try_from(self.child.id()) {
+                match killpg(Pid::from_raw(group), Signal::SIGKILL) {
+                    Ok(()) | Err(Errno::ESRCH) => {}
+                    Err(errno) => return Err(errno.into()),
+                }
+            }
+            self.child.wait()?;
+        }
+        finished
+    }
+
+    fn collect(&mut self, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+        let (mut stdout, mut stderr) = (self.child.stdout.take(), self.child.stderr.take());
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let ended = self.child.try_wait()?;
+            // Once it has ended only what is there already is taken: a daemon that it left may hold the pipes for ever.
+            let left = deadline.saturating_duration_since(Instant::now());
+            let wait = if ended.is_some() { Duration::ZERO } else { left.min(pause) };
+            let (out, err) = readable(stdout.as_ref(), stderr.as_ref(), wait)?;
+            if out && !self.stdout.take_from(stdout.as_mut())? {
+                stdout = None;
+            }
+            if err && !self.stderr.take_from(stderr.as_mut())? {
+                stderr = None;
+            }
+            if !out && !err {
+                if ended.is_some() {
+                    return Ok(ended);
+                }
+                pause = (pause * 2).min(Duration::from_millis(50));
+            }
+            if left.is_zero() && ended.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+fn readable(
+    stdout: Option<&std::process::ChildStdout>,
+    stderr: Option<&std::process::ChildStderr>,
+    wait: Duration,
+) -> io::Result<(bool, bool)> {
+    let mut fds = Vec::with_capacity(2);
+    fds.extend(stdout.map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
+    fds.extend(stderr.map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
+    let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
+    match poll(&mut fds, timeout) {
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let mut ready = fds.iter().map(|fd| fd.any().unwrap_or(false));
+    let out = stdout.is_some() && ready.next().unwrap_or(false);
+    Ok((out, stderr.is_some() && ready.next().unwrap_or(false)))
+}
+
+/// The end of an output, however long that is.
+#[derive(Default)]
+struct Tail {
+    bytes: Vec<u8>,
+    dropped: bool,
+}
+
+impl Tail {
+    /// One read of a pipe that has something; false at its end.
+    fn take_from(&mut self, pipe: Option<&mut impl Read>) -> io::Result<bool> {
+        let mut buffer = [0; 65_536];
+        let count = match pipe.map(|pipe| pipe.read(&mut buffer)) {
+            None | Some(Ok(0)) => return Ok(false),
+            Some(Ok(count)) => count,
+            Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => 0,
+            Some(Err(error)) => return Err(error),
+        };
+        self.bytes.extend_from_slice(&buffer[..count]);
+        if self.bytes.len() > 2 * KEPT {
+            self.cut();
+        }
+        Ok(true)
+    }
+
+    fn cut(&mut self) {
+        if self.bytes.len() > KEPT {
+            self.bytes.drain(..self.bytes.len() - KEPT);
+            self.dropped = true;
+        }
+    }
+
+    fn into_bytes(mut self) -> Vec<u8> {
+        self.cut();
+        self.bytes
+    }
+
+    fn into_text(self) -> String {
+        let start = self.bytes.len().saturating_sub(REPEATED);
+        visible(&self.bytes[start..]).trim().to_owned()
+    }
+}
+
+fn said(stderr: &str) -> String {
+    if stderr.is_empty() { String::new() } else { format!(": {stderr}") }
+}
+
+fn command_line(program: &str, args: &[&OsStr]) -> String {
+    let words = std::iter::once(OsStr::new(program)).chain(args.iter().copied());
+    words.map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+/// A word of a shell line (POSIX.1-2024, section 2.2.2); control characters are shown, not kept.
+fn quoted(word: &OsStr) -> String {
+    let text = one_line(word.as_encoded_bytes());
+    let plain = |c: char| c.is_alphanumeric() || "%+,-./:=@_".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Checked = Result<(), Box<dyn std::error::Error>>;
+
+    fn shell(script: &str, timeout: Duration) -> Result<Output, CommandError> {
+        run("sh", &[OsStr::new("-c"), OsStr::new(script)], RunOptions { timeout, accept: &[0, 3] })
+    }
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn output_comes_back_and_the_environment_is_bare() -> Checked {
+        let output =
+            shell("echo out; echo err >&2; env | sed 's/=.*//' | sort; read x || echo no input; exit 3", LONG)?;
+        let stdout = String::from_utf8(output.stdout)?;
+        assert!(stdout.starts_with("out\nLC_ALL\n") && stdout.ends_with("no input\n"), "{stdout}");
+        assert!(!stdout.contains("HOME"), "{stdout}");
+        assert_eq!((output.code, &output.stderr[..], output.cut), (3, &b"err\n"[..], false));
+        Ok(())
+    }
+
+    #[test]
+    fn a_failure_says_the_command_the_status_and_the_end_of_stderr() -> Checked {
+        let error = shell("printf 'a\\033[31mb' >&2; exit 7", LONG).err().ok_or("ran")?;
+        let expected = "`sh -c 'printf '\\''a\\033[31mb'\\'' >&2; exit 7'` failed with exit status: 7: a\\u{1b}[31mb";
+        assert_eq!(error.to_string(), expected);
+        let error = shell("seq 1 100000 >&2; kill -9 $$", LONG).err().ok_or("ran")?.to_string();
+        assert!(error.len() < 5000 && error.ends_with("\n99999\n100000"), "{}", error.len());
+        assert!(error.contains("signal: 9"));
+        Ok(())
+    }
+
+    #[test]
+    fn much_output_is_cut_at_its_start() -> Checked {
+        let output = shell("head -c 3000000 /dev/zero | tr '\\0' x; echo end", LONG)?;
+        assert_eq!((output.stdout.len(), output.cut), (KEPT, true));
+        assert!(output.stdout.ends_with(b"xend\n"));
+        Ok(())
+    }
+
+    #[test]
+    fn a_missing_program_is_named() -> Checked {
+        let options = RunOptions { timeout: LONG, accept: &[0] };
+        let error = run("dockseal-no-such-program", &[OsStr::new("--x=a b")], options).err().ok_or("ran")?;
+        assert_eq!(error.to_string(), "`dockseal-no-such-program '--x=a b'`: the program is not installed");
+        assert_eq!(error.hint().as_deref(), Some("install the package that holds `dockseal-no-such-program`"));
+        Ok(())
+    }
+
+    #[test]
+    fn the_time_limit_stops_grandchildren_too() -> Checked {
+        let start = Instant::now();
+        let script = "echo $$ >&2; sh -c 'echo $$ >&2; sleep 61; :' & wait";
+        let error = shell(script, Duration::from_millis(400)).err().ok_or("ran")?;
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        let CommandError::TimedOut { stderr, .. } = &error else { return Err(error.into()) };
+        let pids: Vec<_> = stderr.lines().collect();
+        assert_eq!(pids.len(), 2, "{stderr}");
+        for pid in pids {
+            // Killed, but perhaps not yet reaped by whoever inherited it.
+            let gone = (0..100).any(|_| {
+                let found = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+                std::thread::sleep(Duration::from_millis(if found.is_empty() { 0 } else { 10 }));
+                found.is_empty() || found.contains(") Z ")
+            });
+            assert!(gone, "{pid} still runs");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_daemon_left_behind_is_not_waited_for() -> Checked {
+        let start = Instant::now();
+        let output = shell("echo begun; sleep 3 & exit 0", LONG)?;
+        assert_eq!(output.stdout, b"begun\n");
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+        Ok(())
+    }
+}

@@ -1,0 +1,90 @@
+//! What goes wrong with a file: which path, what happened, what to do.
+
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+use super::file::FileKind;
+use super::text::one_line;
+
+/// A file that could not be read, written or left as it is.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {cause}", one_line(path.as_os_str().as_encoded_bytes()))]
+pub struct FileError {
+    /// The real path; with another root it includes that root.
+    pub path: PathBuf,
+    /// What happened.
+    pub cause: FileCause,
+}
+
+/// What happened to a file.
+#[derive(Debug, thiserror::Error)]
+pub enum FileCause {
+    /// The system refused.
+    #[error("cannot {action}: {}", errno.desc())]
+    System {
+        /// The verb: `read`, `write` …
+        action: &'static str,
+        /// Why.
+        errno: Errno,
+    },
+    /// The path is relative, or holds `..` or a NUL.
+    #[error("is not an absolute path without `..`")]
+    NotPlain,
+    /// More bytes than anything that belongs there.
+    #[error("is larger than {limit} bytes")]
+    TooLarge {
+        /// In bytes.
+        limit: usize,
+    },
+    /// A folder with more entries than anyone would put there.
+    #[error("holds more than {limit} entries")]
+    TooMany {
+        /// In entries.
+        limit: usize,
+    },
+    /// Something else stands where a file belongs.
+    #[error("is {0}, not a regular file")]
+    NotAFile(FileKind),
+    /// Something else stands where a folder belongs.
+    #[error("is {0}, not a folder")]
+    NotAFolder(FileKind),
+    /// The name needed for a new or a saved file is taken by something that an earlier run did not leave.
+    #[error("is in the way: {0} that no earlier run left there")]
+    InTheWay(FileKind),
+    /// What stands there is not what was looked at.
+    #[error("has changed since it was looked at")]
+    ChangedMeanwhile,
+}
+
+impl FileError {
+    pub(super) fn new(path: &Path, cause: FileCause) -> Self {
+        Self { path: path.to_owned(), cause }
+    }
+
+    pub(super) fn system(path: &Path, action: &'static str, errno: Errno) -> Self {
+        Self::new(path, FileCause::System { action, errno })
+    }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match &self.cause {
+            FileCause::System { errno: Errno::EACCES | Errno::EPERM, .. } => Some("run it as root"),
+            FileCause::System { errno: Errno::ENOSPC | Errno::EDQUOT, .. } => Some("make room on that file system"),
+            FileCause::System { errno: Errno::EROFS, .. } => Some("that file system is mounted read-only"),
+            FileCause::System { errno: Errno::ENAMETOOLONG, .. } => {
+                Some("the new file is first written under a name that is 14 bytes longer")
+            }
+            FileCause::System { .. } | FileCause::TooMany { .. } => None,
+            FileCause::NotPlain => Some("write the path from / on"),
+            FileCause::TooLarge { .. } => Some("look at what it holds; nothing that belongs there is that large"),
+            FileCause::NotAFile(FileKind::Symlink) => {
+                Some("give the path of the file itself, or replace the link by a copy of the file")
+            }
+            FileCause::NotAFile(_) | FileCause::NotAFolder(_) | FileCause::InTheWay(_) => {
+                Some("move it away, or give another path")
+            }
+            FileCause::ChangedMeanwhile => Some("plan again: someone else writes this file too"),
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Reading one file: what stands there, its bytes, and enough facts to see later whether it changed.
+//!
+//! Nothing that stands there can make the read hang or grow: only regular files are read, up to a limit.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, readlinkat};
+use nix::sys::stat::{FileStat, SFlag, fstat, fstatat};
+use zeroize::Zeroizing;
+
+use super::error::{FileCause, FileError};
+use super::root::Root;
+
+/// What stands at a path.
+#[derive(Debug)]
+pub enum Entry {
+    /// Nothing; a parent may be missing too.
+    Missing,
+    /// Something that this user may not read.
+    Denied,
+    /// Something that is never read.
+    NotAFile(FileKind),
+    /// A regular file.
+    File(Contents),
+}
+
+/// A regular file as it was read.
+pub struct Contents {
+    /// Its bytes, wiped when dropped: they may be a key.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// Its facts, from the same open file.
+    pub attributes: Attributes,
+}
+
+/// What is known of a file beside its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    /// Permission bits, `07777`.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Hard links.
+    pub links: u64,
+    /// For noticing a change.
+    pub stamp: Stamp,
+}
+
+/// Which file this is, whatever its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileId {
+    /// Device number.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+}
+
+/// Equal stamps: the same file, not written or changed in mode or owner between the two looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Which file.
+    pub id: FileId,
+    /// In bytes.
+    pub size: i64,
+    /// Last write: seconds and nanoseconds since 1970.
+    pub modified: (i64, i64),
+    /// Last change of any attribute, link count included.
+    pub changed: (i64, i64),
+}
+
+/// Kinds of file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Folder,
+    /// A symbolic link.
+    Symlink,
+    /// A named pipe.
+    Fifo,
+    /// A Unix socket.
+    Socket,
+    /// A block or character device.
+    Device,
+}
+
+impl Root {
+    /// Reads the regular file at `path`, at most `limit` bytes. A symlink at the end is not followed.
+    pub fn read(&self, path: &Path, limit: usize) -> Result<Entry, FileError> {
+        let fd = match self.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY) {
+            Ok(fd) => fd,
+            Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(Entry::Missing),
+            Err(Errno::EACCES) => return Ok(Entry::Denied),
+            Err(errno @ (Errno::ELOOP | Errno::ENXIO | Errno::ENODEV)) => {
+                return match self.look(path)? {
+                    Some((kind, _)) if kind != FileKind::File => Ok(Entry::NotAFile(kind)),
+                    _ => Err(self.fail(path, "read", errno)),
+                };
+            }
+            Err(errno) => return Err(self.fail(path, "read", errno)),
+        };
+        let stat = fstat(&fd).map_err(|errno| self.fail(path, "read", errno))?;
+        match FileKind::of(&stat) {
+            FileKind::File => {}
+            kind => return Ok(Entry::NotAFile(kind)),
+        }
+        if usize::try_from(stat.st_size).is_ok_and(|size| size > limit) {
+            return Err(self.refuse(path, FileCause::TooLarge { limit }));
+        }
+        match read_all(fd, usize::try_from(stat.st_size).unwrap_or(0), limit) {
+            Ok(Some(bytes)) => Ok(Entry::File(Contents { bytes, attributes: Attributes::of(&stat) })),
+            Ok(None) => Err(self.refuse(path, FileCause::TooLarge { limit })),
+            Err(error) => {
+                let errno = error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw);
+                Err(self.fail(path, "read", errno))
+            }
+        }
+    }
+
+    /// The kind and facts of what stands at `path` itself, without opening it.
+    pub fn look(&self, path: &Path) -> Result<Option<(FileKind, Attributes)>, FileError> {
+        // O_PATH opens the link itself, and no device or pipe notices.
+        match self.open(path, OFlag::O_PATH).and_then(|fd| fstat(&fd)) {
+            Ok(stat) => Ok(Some((FileKind::of(&stat), Attributes::of(&stat)))),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
+            Err(errno) => Err(self.fail(path, "read", errno)),
+        }
+    }
+
+    /// Where the symlink at `path` points; `None` where no symlink stands there.
+    pub fn read_link(&self, path: &Path) -> Result<Option<OsString>, FileError> {
+        match self.parent(path).and_then(|(folder, name)| readlinkat(folder, name)) {
+            Ok(target) => Ok(Some(target)),
+            // EINVAL: something else than a symlink stands there (readlink(2)).
+            Err(Errno::EINVAL) if self.look(path)?.is_some() => Ok(None),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
+            Err(errno) => Err(self.fail(path, "read", errno)),
+        }
+    }
+}
+
+/// Reads to the end; `None` where that is beyond `limit`. No copy of the bytes stays behind unwiped.
+fn read_all(fd: OwnedFd, size: usize, limit: usize) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut file = File::from(fd);
+    // One byte more shows the end in the same read. Files under /proc say that their size is 0.
+    let mut bytes = Zeroizing::new(vec![0; if size == 0 { 4096 } else { size + 1 }]);
+    let mut filled = 0;
+    loop {
+        match file.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        if filled > limit {
+            return Ok(None);
+        }
+        if filled == bytes.len() {
+            let mut larger = Zeroizing::new(vec![0; filled * 2]);
+            larger[..filled].copy_from_slice(&bytes);
+            bytes = larger;
+        }
+    }
+    bytes.truncate(filled);
+    Ok(Some(bytes))
+}
+
+/// The name in an open folder; `None` where there is none.
+pub(super) fn look_in(folder: &OwnedFd, name: &std::ffi::OsStr) -> nix::Result<Option<(FileKind, Attributes)>> {
+    match fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some((FileKind::of(&stat), Attributes::of(&stat)))),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+impl Attributes {
+    pub(super) fn of(stat: &FileStat) -> Self {
+        Self {
+            mode: stat.st_mode & 0o7777,
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+            links: stat.st_nlink,
+            stamp: Stamp {
+                id: FileId { device: stat.st_dev, inode: stat.st_ino },
+                size: stat.st_size,
+                modified: (stat.st_mtime, stat.st_mtime_nsec),
+                changed: (stat.st_ctime, stat.st_ctime_nsec),
+            },
+        }
+    }
+}
+
+impl FileKind {
+    fn of(stat: &FileStat) -> Self {
+        match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
+            SFlag::S_IFREG => Self::File,
+            SFlag::S_IFDIR => Self::Folder,
+            SFlag::S_IFLNK => Self::Symlink,
+            SFlag::S_IFIFO => Self::Fifo,
+            SFlag::S_IFSOCK => Self::Socket,
+            _ => Self::Device,
+        }
+    }
+}
+
+/// With its article, for sentences.
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::File => "a file",
+            Self::Folder => "a folder",
+            Self::Symlink => "a symlink",
+            Self::Fifo => "a named pipe",
+            Self::Socket => "a socket",
+            Self::Device => "a device",
+        })
+    }
+}
+
+/// The bytes may be a key.
+impl fmt::Debug for Contents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Contents").field("bytes", &self.bytes.len()).field("attributes", &self.attributes).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::os::unix::net::UnixListener;
+
+    use nix::sys::stat::Mode;
+
+    use super::*;
+
+    type Checked = Result<(), Box<dyn std::error::Error>>;
+
+    #[test]
+    fn reads_a_file_with_its_facts() -> Checked {
+        let folder = tempfile::tempdir()?;
+        let root = Root::at(folder.path().to_owned())?;
+        fs::write(folder.path().join("key"), "secret")?;
+        fs::set_permissions(folder.path().join("key"), fs::Permissions::from_mode(0o640))?;
+        let Entry::File(contents) = root.read(Path::new("/key"), 6)? else { return Err("no file".into()) };
+        assert_eq!(&contents.bytes[..], b"secret");
+        assert_eq!((contents.attributes.mode, contents.attributes.links), (0o640, 1));
+        assert_eq!(contents.attributes.uid, root.effective_owner().0);
+        assert_eq!(root.look(Path::new("/key"))?, Some((FileKind::File, contents.attributes)));
+        assert!(!format!("{contents:?}").contains("secret"));
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_no_file_is_named_and_never_waited_for() -> Checked {
+        let folder = tempfile::tempdir()?;
+        let root = Root::at(folder.path().to_owned())?;
+        fs::write(folder.path().join("file"), "")?;
+        symlink("file", folder.path().join("link"))?;
+        symlink("nowhere", folder.path().join("dangling"))?;
+        symlink("loop", folder.path().join("loop"))?;
+        fs::create_dir(folder.path().join("folder"))?;
+        nix::unistd::mkfifo(&folder.path().join("fifo"), Mode::S_IRWXU)?;
+        let _socket = UnixListener::bind(folder.path().join("socket"))?;
+        for (path, kind) in [
+            ("/link", FileKind::Symlink),
+            ("/dangling", FileKind::Symlink),
+            ("/loop", FileKind::Symlink),
+            ("/folder", FileKind::Folder),
+            ("/fifo", FileKind::Fifo),
+            ("/socket", FileKind::Socket),
+        ] {
+            let entry = root.read(Path::new(path), 10)?;
+            assert!(matches!(entry, Entry::NotAFile(found) if found == kind), "{path}: {entry:?}");
+        }
+        let zero = Root::live()?.read(Path::new("/dev/zero"), 10)?;
+        assert!(matches!(zero, Entry::NotAFile(FileKind::Device)), "{zero:?}");
+        for path in ["/none", "/none/none", "/file/none", "/dangling/none"] {
+            assert!(matches!(root.read(Path::new(path), 10)?, Entry::Missing), "{path}");
+        }
+        assert!(root.read(Path::new("/loop/none"), 10).is_err());
+        assert_eq!(root.read_link(Path::new("/dangling"))?, Some(OsString::from("nowhere")));
+        assert_eq!(root.read_link(Path::new("/file"))?, None);
+        assert_eq!(root.read_link(Path::new("/none"))?, None);
+        Ok(())
+    }
+
+    #[test]
+    fn more_than_the_limit_is_an_error_whatever_the_size_says() -> Checked {
+        let folder = tempfile::tempdir()?;
+        let root = Root::at(folder.path().to_owned())?;
+        fs::write(folder.path().join("large"), vec![b'x'; 11])?;
+        let error = root.read(Path::new("/large"), 10).err().ok_or("read")?;
+        assert!(matches!(error.cause, FileCause::TooLarge { limit: 10 }), "{error}");
+        let live = Root::live()?;
+        let error = live.read(Path::new("/proc/self/status"), 100).err().ok_or("read")?;
+        assert!(matches!(error.cause, FileCause::TooLarge { limit: 100 }), "{error}");
+        let Entry::File(status) = live.read(Path::new("/proc/self/mountinfo"), 1 << 20)? else {
+            return Err("no file".into());
+        };
+        assert!(status.bytes.ends_with(b"\n"));
+        Ok(())
+    }
+}

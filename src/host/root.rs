@@ -1,0 +1,225 @@
+//! The root that a run works on: the live host's `/`, or another folder (an image, a rehearsal). Absolute paths enter,
+//! open files leave; under another root no symlink leads out of it.
+
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::sys::stat::Mode;
+use nix::unistd::{getegid, geteuid};
+
+use super::error::{FileCause, FileError};
+use super::file::FileKind;
+
+/// The root worked on. All paths given to its methods are absolute and without `..`.
+#[derive(Debug)]
+pub struct Root {
+    at: PathBuf,
+    live: bool,
+    fd: OwnedFd,
+}
+
+/// openat2 gives EAGAIN while something else on the host renames a folder and the path holds `..` (openat2(2)).
+const RACES: usize = 64;
+
+impl Root {
+    /// The host that this runs on.
+    pub fn live() -> Result<Self, FileError> {
+        Self::open_root(PathBuf::from("/"), true)
+    }
+
+    /// Another root, which must exist. It may be relative to the working directory and may be a symlink.
+    pub fn at(folder: PathBuf) -> Result<Self, FileError> {
+        Self::open_root(folder, false)
+    }
+
+    /// Another root, made (0755, with its parents) where missing.
+    pub fn create(folder: PathBuf) -> Result<Self, FileError> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        // An error shows again in open_root, which also says when something else stands there.
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(&folder);
+        let root = Self::open_root(folder, false)?;
+        made.map_err(|e| FileError::system(&root.at, "create", errno(&e)))?;
+        Ok(root)
+    }
+
+    fn open_root(at: PathBuf, live: bool) -> Result<Self, FileError> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        match openat(AT_FDCWD, &at, flags, Mode::empty()) {
+            Ok(fd) => Ok(Self { at, live, fd }),
+            Err(Errno::ENOTDIR) => Err(FileError::new(&at, FileCause::NotAFolder(FileKind::File))),
+            Err(errno) => Err(FileError::system(&at, "open", errno)),
+        }
+    }
+
+    /// Whether this is the host's own `/`.
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Where `path` really is; for messages.
+    pub fn place(&self, path: &Path) -> PathBuf {
+        self.at.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// The user and group that new files get.
+    pub fn effective_owner(&self) -> (u32, u32) {
+        (geteuid().as_raw(), getegid().as_raw())
+    }
+
+    /// Opens `path` without following a symlink at its end.
+    pub(super) fn open(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
+        self.resolve(relative(path)?, flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
+    }
+
+    /// Opens a folder; here a symlink at the end is followed too, inside the root.
+    pub(super) fn folder(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
+        self.resolve(relative(path)?, flags | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
+    }
+
+    /// Opens the folder that holds `path`, to work on the name in it.
+    pub(super) fn parent<'p>(&self, path: &'p Path) -> nix::Result<(OwnedFd, &'p OsStr)> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(Errno::EINVAL) };
+        Ok((self.folder(parent, OFlag::O_PATH)?, name))
+    }
+
+    fn resolve(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
+        if self.live {
+            return openat(&self.fd, path, flags, Mode::empty());
+        }
+        let how =
+            OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        for _ in 0..RACES {
+            match openat2(&self.fd, path, how) {
+                Err(Errno::EAGAIN) => {}
+                // Linux before 5.6; older seccomp filters answer EPERM to calls that they don't know.
+                Err(Errno::ENOSYS | Errno::EPERM) => return self.walk(path, flags | OFlag::O_NOFOLLOW),
+                other => return other,
+            }
+        }
+        Err(Errno::EAGAIN)
+    }
+
+    /// The same by hand: no component may be a symlink.
+    fn walk(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
+        let step = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mut folder = openat(&self.fd, ".", step, Mode::empty())?;
+        let mut names = path.components().peekable();
+        while let Some(name) = names.next() {
+            if names.peek().is_none() {
+                return openat(&folder, name.as_os_str(), flags, Mode::empty());
+            }
+            folder = openat(&folder, name.as_os_str(), step, Mode::empty())?;
+        }
+        openat(&folder, ".", flags, Mode::empty())
+    }
+
+    /// A handle of the root folder itself that can be locked.
+    pub(super) fn handle(&self) -> Result<OwnedFd, FileError> {
+        openat(&self.fd, ".", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+            .map_err(|errno| FileError::system(&self.at, "open", errno))
+    }
+
+    /// Gives an error its path; an impossible path gets its own sentence.
+    pub(super) fn fail(&self, path: &Path, action: &'static str, errno: Errno) -> FileError {
+        let cause = match errno {
+            Errno::EINVAL if !is_plain(path) => FileCause::NotPlain,
+            errno => FileCause::System { action, errno },
+        };
+        FileError::new(&self.place(path), cause)
+    }
+
+    pub(super) fn refuse(&self, path: &Path, cause: FileCause) -> FileError {
+        FileError::new(&self.place(path), cause)
+    }
+}
+
+/// The path below the root. `..` is refused and not resolved: a file is named in one way only.
+fn relative(path: &Path) -> nix::Result<&Path> {
+    let below = path.strip_prefix("/").map_err(|_| Errno::EINVAL)?;
+    if path.components().any(|part| part == Component::ParentDir) {
+        return Err(Errno::EINVAL);
+    }
+    Ok(if below.as_os_str().is_empty() { Path::new(".") } else { below })
+}
+
+fn errno(error: &std::io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw)
+}
+
+fn is_plain(path: &Path) -> bool {
+    relative(path).is_ok() && path.file_name().is_some() && !path.as_os_str().as_encoded_bytes().contains(&0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    type Checked = Result<(), Box<dyn std::error::Error>>;
+
+    fn scratch() -> Result<(tempfile::TempDir, Root), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let root = Root::create(folder.path().join("root"))?;
+        Ok((folder, root))
+    }
+
+    /// Both ways of resolving a path: openat2, and the walk where the kernel lacks it.
+    #[test]
+    fn no_symlink_leads_out_of_another_root() -> Checked {
+        let (folder, root) = scratch()?;
+        let outside = folder.path().join("outside");
+        fs::create_dir(&outside)?;
+        fs::write(outside.join("secret"), "x")?;
+        symlink(&outside, root.place(Path::new("/absolute")))?;
+        symlink("../outside", root.place(Path::new("/relative")))?;
+        symlink("../../../../../../../../etc", root.place(Path::new("/up")))?;
+        for path in ["/absolute/secret", "/relative/secret", "/up/passwd"] {
+            assert_eq!(root.open(Path::new(path), OFlag::O_RDONLY).err(), Some(Errno::ENOENT), "{path}");
+            let walked = root.walk(relative(Path::new(path))?, OFlag::O_RDONLY | OFlag::O_NOFOLLOW);
+            assert_eq!(walked.err(), Some(Errno::ENOTDIR), "{path}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_symlinked_parent_inside_the_root_is_followed() -> Checked {
+        let (_folder, root) = scratch()?;
+        fs::create_dir_all(root.place(Path::new("/usr/lib")))?;
+        fs::write(root.place(Path::new("/usr/lib/unit")), "x")?;
+        symlink("/usr/lib", root.place(Path::new("/lib")))?;
+        assert!(root.open(Path::new("/lib/unit"), OFlag::O_RDONLY).is_ok());
+        assert!(root.folder(Path::new("/lib"), OFlag::O_PATH).is_ok());
+        assert!(root.walk(Path::new("usr/lib/unit"), OFlag::O_RDONLY).is_ok());
+        assert!(root.walk(Path::new("."), OFlag::O_RDONLY).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn a_root_must_be_a_folder() -> Checked {
+        let folder = tempfile::tempdir()?;
+        let missing = Root::at(folder.path().join("none")).err().ok_or("opened")?;
+        assert!(missing.to_string().ends_with("none: cannot open: No such file or directory"), "{missing}");
+        let file = folder.path().join("file");
+        fs::write(&file, "")?;
+        assert!(matches!(Root::at(file.clone()).err().ok_or("opened")?.cause, FileCause::NotAFolder(FileKind::File)));
+        assert!(Root::create(file).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn a_path_has_one_form() -> Checked {
+        let (_folder, root) = scratch()?;
+        for path in ["relative", "/a/../b", "", "/a\0b"] {
+            let error = root.open(Path::new(path), OFlag::O_RDONLY).err().ok_or("opened")?;
+            assert_eq!(error, Errno::EINVAL, "{path:?}");
+            let error = root.fail(Path::new(path), "read", error);
+            assert!(matches!(error.cause, FileCause::NotPlain), "{path:?}");
+        }
+        Ok(())
+    }
+}

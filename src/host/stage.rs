@@ -1,0 +1,148 @@
+//! Making steps: new bytes are written beside their target, missing folders are made, leftovers of killed runs go.
+//! Nothing that existed before changes here, apart from such leftovers.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
+use super::error::{FileCause, FileError};
+use super::file::{Attributes, FileId, FileKind, Stamp};
+use super::process::effective_user;
+use super::root::Root;
+use super::step::{Spot, Step};
+
+impl Root {
+    /// Writes `bytes` beside `path`, with its final mode and never with a wider one. `before` is what was seen at `path`:
+    /// `None` if nothing. Not synced: [`Root::sync`] does that for all files together.
+    pub fn stage(&self, path: &Path, bytes: &[u8], mode: u32, before: Option<Stamp>) -> Result<Step, FileError> {
+        let spot = self.spot(path)?;
+        if before.is_some() {
+            spot.clear(&spot.old)?;
+        }
+        let staged = spot.write_new(bytes, mode)?;
+        let path = path.to_owned();
+        Ok(match before {
+            Some(before) => Step::Replace { path, staged, before },
+            None => Step::Create { path, staged },
+        })
+    }
+
+    /// The removal of the file that was seen at `path`.
+    pub fn removal(&self, path: &Path, before: Stamp) -> Result<Step, FileError> {
+        let spot = self.spot(path)?;
+        spot.clear(&spot.old)?;
+        Ok(Step::Remove { path: path.to_owned(), before })
+    }
+
+    /// Makes a folder with `mode`, and each missing parent with 0755: one step for each that was made, outermost first.
+    /// A folder that exists stays as it is.
+    pub fn make_folder(&self, path: &Path, mode: u32) -> Result<Vec<Step>, FileError> {
+        let mut missing: Vec<&Path> = Vec::new();
+        let mut next = Some(path);
+        while let Some(folder) = next {
+            match self.folder(folder, OFlag::O_PATH) {
+                Ok(_) => break,
+                Err(Errno::ENOENT) => missing.push(folder),
+                Err(Errno::ENOTDIR) => return Err(self.refuse(folder, FileCause::NotAFolder(FileKind::File))),
+                Err(errno) => return Err(self.fail(folder, "open", errno)),
+            }
+            next = folder.parent();
+        }
+        let mut steps = Vec::new();
+        for folder in missing.into_iter().rev() {
+            match self.make_one_folder(folder, if folder == path { mode } else { 0o755 }) {
+                Ok(step) => steps.extend(step),
+                Err(error) => {
+                    for step in steps.iter().rev() {
+                        self.undo(step)?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(steps)
+    }
+
+    fn make_one_folder(&self, path: &Path, mode: u32) -> Result<Option<Step>, FileError> {
+        let fail = |errno| self.fail(path, "create the folder", errno);
+        let (parent, name) = self.parent(path).map_err(fail)?;
+        let mode = Mode::from_bits_truncate(mode);
+        match mkdirat(&parent, name, mode) {
+            Ok(()) => {}
+            Err(Errno::EEXIST) => {
+                return match self.look(path)? {
+                    Some((FileKind::Folder, _)) => Ok(None),
+                    Some((kind, _)) => Err(self.refuse(path, FileCause::NotAFolder(kind))),
+                    None => Err(self.refuse(path, FileCause::ChangedMeanwhile)),
+                };
+            }
+            Err(errno) => return Err(fail(errno)),
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let opened = openat(&parent, name, flags, Mode::empty()).and_then(|fd| {
+            fchmod(&fd, mode)?;
+            fstat(&fd)
+        });
+        match opened {
+            Ok(stat) => {
+                Ok(Some(Step::MakeFolder { path: PathBuf::from(path), folder: Attributes::of(&stat).stamp.id }))
+            }
+            Err(errno) => {
+                // It is empty and ours; the first error is the one to tell.
+                let _ = unlinkat(&parent, name, UnlinkatFlags::RemoveDir);
+                Err(fail(errno))
+            }
+        }
+    }
+}
+
+impl Spot<'_> {
+    fn write_new(&self, bytes: &[u8], mode: u32) -> Result<FileId, FileError> {
+        let mode = Mode::from_bits_truncate(mode);
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let create = || openat(&self.folder, &*self.new, flags, mode);
+        let fd = match create() {
+            Err(Errno::EEXIST) => {
+                self.clear(&self.new)?;
+                create()
+            }
+            other => other,
+        };
+        let mut file = File::from(fd.map_err(|errno| self.fail("create", errno))?);
+        let written = (|| {
+            file.write_all(bytes)?;
+            let found = Attributes::of(&fstat(&file)?);
+            // The umask has taken bits away, or none.
+            if found.mode != mode.bits() {
+                fchmod(&file, mode)?;
+            }
+            Ok(found.stamp.id)
+        })();
+        written.map_err(|error: std::io::Error| {
+            // What could not be written whole is of no use; the first error is the one to tell.
+            let _ = unlinkat(&self.folder, &*self.new, UnlinkatFlags::NoRemoveDir);
+            self.fail("write", error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw))
+        })
+    }
+
+    /// Removes what a killed run left under that name. Anything that is not a regular file of this user stays: no run
+    /// made it.
+    fn clear(&self, name: &OsStr) -> Result<(), FileError> {
+        match self.look(name)? {
+            None => Ok(()),
+            Some((FileKind::File, found)) if found.uid == effective_user() => {
+                match unlinkat(&self.folder, name, UnlinkatFlags::NoRemoveDir) {
+                    Ok(()) | Err(Errno::ENOENT) => Ok(()),
+                    Err(errno) => Err(self.fail("remove a leftover of", errno)),
+                }
+            }
+            Some((kind, _)) => Err(self.in_the_way(name, kind)),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What a server shows of itself, kept whether or not it is trusted.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, Error, SignatureScheme};
+
+/// Keeps the chain as served; judges it only where there are anchors.
+#[derive(Debug)]
+pub(super) struct Witness {
+    /// `None`: any certificate will do. Nothing secret is sent to such a server and nothing that it says is believed;
+    /// it is only looked at. That includes certificates that rustls can't read (X.509 v1), so signatures are not checked.
+    pub(super) judge: Option<Arc<WebPkiServerVerifier>>,
+    /// The schemes to offer.
+    pub(super) schemes: Vec<SignatureScheme>,
+    /// Leaf first, DER.
+    pub(super) served: OnceLock<Vec<Vec<u8>>>,
+}
+
+impl ServerCertVerifier for Witness {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.served.get_or_init(|| std::iter::once(leaf).chain(others).map(|c| c.to_vec()).collect());
+        match &self.judge {
+            Some(judge) => judge.verify_server_cert(leaf, others, name, ocsp, now),
+            None => Ok(ServerCertVerified::assertion()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        match &self.judge {
+            Some(judge) => judge.verify_tls12_signature(message, leaf, signed),
+            None => Ok(HandshakeSignatureValid::assertion()),
+        }
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        match &self.judge {
+            Some(judge) => judge.verify_tls13_signature(message, leaf, signed),
+            None => Ok(HandshakeSignatureValid::assertion()),
+        }
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.schemes.clone()
+    }
+}
