@@ -194,10 +194,33 @@ fn converse(
     host: &str,
     path: &str,
 ) -> Result<Response, HttpError> {
+    let answer = shake_hands(connection, stream)
+        .and_then(|()| http::get(&mut rustls::Stream::new(connection, stream), host, path, LARGEST_ANSWER));
+    match answer {
+        Err(HttpError::Io(error)) if is_cut(&error) => Err(HttpError::Io(last_words(connection, stream, error))),
+        answer => answer,
+    }
+}
+
+fn shake_hands(connection: &mut ClientConnection, stream: &mut Stream) -> Result<(), HttpError> {
     while connection.is_handshaking() {
         connection.complete_io(stream)?;
     }
-    http::get(&mut rustls::Stream::new(connection, stream), host, path, LARGEST_ANSWER)
+    Ok(())
+}
+
+fn is_cut(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}
+
+/// A server that refuses may close while the caller still writes. The alert that says why then waits to be read.
+fn last_words(connection: &mut ClientConnection, stream: &mut Stream, cut: io::Error) -> io::Error {
+    while connection.read_tls(stream).is_ok_and(|count| count > 0) {
+        if let Err(error) = connection.process_new_packets() {
+            return io::Error::new(io::ErrorKind::InvalidData, error);
+        }
+    }
+    cut
 }
 
 fn judge(error: &HttpError, timeout: Duration) -> Outcome {
