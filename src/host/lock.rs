@@ -52,7 +52,7 @@ impl LockError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Held { .. } => Some("try again when it is done, or wait longer with --lock-timeout"),
+            Self::Held { .. } => Some("try again when it is done"),
             Self::Unusable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some("run it as root"),
             Self::Unusable { .. } => None,
             Self::Root(error) => error.hint(),
@@ -102,7 +102,7 @@ impl Lock {
     }
 }
 
-/// Who holds the lock, from /proc/locks (proc_locks(5)): `1: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF`.
+/// Who holds the lock, from `/proc/locks` (`proc_locks(5)`): `1: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF`.
 fn holder(file: &File) -> Option<(u32, String)> {
     let facts = file.metadata().ok()?;
     let device = facts.dev();

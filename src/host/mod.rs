@@ -27,7 +27,7 @@ pub use file::{Attributes, Contents, Entry, FileId, FileKind, Stamp};
 pub use folder::Listed;
 pub use http::Response;
 pub use lock::{Lock, LockError};
-pub use process::{effective_user, harden};
+pub use process::{effective_owner, harden};
 pub use root::Root;
 pub use step::Step;
 pub use stream::{ConnectError, resolve};

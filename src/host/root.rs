@@ -2,13 +2,14 @@
 //! open files leave; under another root no symlink leads out of it.
 
 use std::ffi::OsStr;
+use std::fs::{DirBuilder, Permissions};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::Mode;
-use nix::unistd::{getegid, geteuid};
 
 use super::error::{FileCause, FileError};
 use super::file::FileKind;
@@ -35,14 +36,18 @@ impl Root {
         Self::open_root(folder, false)
     }
 
-    /// Another root, made (0755, with its parents) where missing.
+    /// Another root, made with 0755 where missing. Missing parents get what the umask leaves of that.
     pub fn create(folder: PathBuf) -> Result<Self, FileError> {
-        use std::os::unix::fs::DirBuilderExt as _;
-        // An error shows again in open_root, which also says when something else stands there.
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(&folder);
-        let root = Self::open_root(folder, false)?;
-        made.map_err(|e| FileError::system(&root.at, "create", errno(&e)))?;
-        Ok(root)
+        match Self::open_root(folder.clone(), false) {
+            Err(error) if matches!(error.cause, FileCause::System { errno: Errno::ENOENT, .. }) => {}
+            other => return other,
+        }
+        let made = DirBuilder::new().recursive(true).mode(0o755).create(&folder);
+        let made = made.and_then(|()| std::fs::set_permissions(&folder, Permissions::from_mode(0o755)));
+        match made {
+            Ok(()) => Self::open_root(folder, false),
+            Err(error) => Err(FileError::system(&folder, "create", errno(&error))),
+        }
     }
 
     fn open_root(at: PathBuf, live: bool) -> Result<Self, FileError> {
@@ -62,11 +67,6 @@ impl Root {
     /// Where `path` really is; for messages.
     pub fn place(&self, path: &Path) -> PathBuf {
         self.at.join(path.strip_prefix("/").unwrap_or(path))
-    }
-
-    /// The user and group that new files get.
-    pub fn effective_owner(&self) -> (u32, u32) {
-        (geteuid().as_raw(), getegid().as_raw())
     }
 
     /// Opens `path` without following a symlink at its end.

@@ -13,9 +13,9 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::error::{FileCause, FileError};
 use super::file::{Attributes, FileId, FileKind, Stamp};
-use super::process::effective_user;
+use super::process::effective_owner;
 use super::root::Root;
-use super::step::{Spot, Step};
+use super::step::{NEW, OLD, Spot, Step};
 
 impl Root {
     /// Writes `bytes` beside `path`, with its final mode and never with a wider one. `before` is what was seen at `path`:
@@ -67,6 +67,26 @@ impl Root {
             }
         }
         Ok(steps)
+    }
+
+    /// Removes what killed runs left in a folder: files of this user under the names that steps use. What a journal still
+    /// needs has to be undone or kept before. Gives the paths that went.
+    pub fn sweep(&self, folder: &Path) -> Result<Vec<PathBuf>, FileError> {
+        let mut swept = Vec::new();
+        for listed in self.list(folder)?.unwrap_or_default() {
+            let name = listed.name.as_encoded_bytes();
+            let ours = name.starts_with(b".") && (name.ends_with(NEW.as_bytes()) || name.ends_with(OLD.as_bytes()));
+            if !ours || listed.kind != FileKind::File {
+                continue;
+            }
+            let path = folder.join(&listed.name);
+            let spot = self.spot(&path)?;
+            if spot.look(spot.name)?.is_some_and(|(_, found)| found.uid == effective_owner().0) {
+                spot.clear(spot.name)?;
+                swept.push(path.clone());
+            }
+        }
+        Ok(swept)
     }
 
     fn make_one_folder(&self, path: &Path, mode: u32) -> Result<Option<Step>, FileError> {
@@ -136,7 +156,7 @@ impl Spot<'_> {
     fn clear(&self, name: &OsStr) -> Result<(), FileError> {
         match self.look(name)? {
             None => Ok(()),
-            Some((FileKind::File, found)) if found.uid == effective_user() => {
+            Some((FileKind::File, found)) if found.uid == effective_owner().0 => {
                 match unlinkat(&self.folder, name, UnlinkatFlags::NoRemoveDir) {
                     Ok(()) | Err(Errno::ENOENT) => Ok(()),
                     Err(errno) => Err(self.fail("remove a leftover of", errno)),

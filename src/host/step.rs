@@ -70,6 +70,10 @@ pub enum Step {
     },
 }
 
+/// Endings of the names beside a target.
+pub(super) const NEW: &str = ".dockseal-new";
+pub(super) const OLD: &str = ".dockseal-old";
+
 impl Step {
     /// What it changes.
     pub fn path(&self) -> &Path {
@@ -182,7 +186,7 @@ impl Root {
             beside.push(ending);
             beside
         };
-        Ok(Spot { root: self, path, folder, name, new: beside(".dockseal-new"), old: beside(".dockseal-old") })
+        Ok(Spot { root: self, path, folder, name, new: beside(NEW), old: beside(OLD) })
     }
 
     fn spot_if_there<'r>(&'r self, path: &'r Path) -> Result<Option<Spot<'r>>, FileError> {
@@ -238,8 +242,7 @@ impl Spot<'_> {
     /// A second name for the target's inode: whatever happens next, its content, mode, owner and times live on.
     fn save(&self, before: FileId) -> Result<(), FileError> {
         match linkat(&self.folder, self.name, &self.folder, &*self.old, AtFlags::empty()) {
-            Ok(()) => {}
-            Err(Errno::EEXIST) => {}
+            Ok(()) | Err(Errno::EEXIST) => {}
             Err(errno) => return Err(self.fail("save the old file", errno)),
         }
         match self.look(&self.old)? {

@@ -9,6 +9,9 @@ use crate::host::Entry;
 
 type Checked = Result<(), Box<dyn std::error::Error>>;
 
+/// Name, inode, mode, modification time, bytes.
+type Seen = (String, u64, u32, i64, Vec<u8>);
+
 struct Bench {
     folder: tempfile::TempDir,
     root: Root,
@@ -36,7 +39,7 @@ impl Bench {
     }
 
     /// Every name with inode, mode, modification time and bytes.
-    fn picture(&self) -> Result<Vec<(String, u64, u32, i64, Vec<u8>)>, Box<dyn std::error::Error>> {
+    fn picture(&self) -> Result<Vec<Seen>, Box<dyn std::error::Error>> {
         let mut picture = Vec::new();
         for entry in fs::read_dir(self.folder.path())? {
             let entry = entry?;
@@ -200,6 +203,46 @@ fn leftovers_of_a_killed_run_go_and_other_things_stay() -> Checked {
     let before = bench.stamp("a")?;
     assert!(bench.root.stage(Path::new("/a"), b"new", 0o644, Some(before)).is_err());
     assert!(bench.root.removal(Path::new("/a"), before).is_err());
+    Ok(())
+}
+
+#[test]
+fn sweeping_takes_leftovers_alone() -> Checked {
+    let bench = Bench::new()?;
+    for name in [".a.dockseal-new", ".b.dockseal-old", "c.dockseal-old", ".d.dockseal-older", "e"] {
+        bench.file(name, "", 0o600)?;
+    }
+    symlink("e", bench.folder.path().join(".f.dockseal-new"))?;
+    let swept = bench.root.sweep(Path::new("/"))?;
+    assert_eq!(swept, [PathBuf::from("/.a.dockseal-new"), PathBuf::from("/.b.dockseal-old")]);
+    let names: Vec<_> = bench.picture()?.into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(names, [".d.dockseal-older", ".f.dockseal-new", "c.dockseal-old", "e"]);
+    assert_eq!(bench.root.sweep(Path::new("/none"))?, [] as [PathBuf; 0]);
+    Ok(())
+}
+
+#[test]
+fn the_umask_takes_nothing_from_the_mode() -> Checked {
+    let bench = Bench::new()?;
+    bench.root.take(&bench.root.stage(Path::new("/a"), b"", 0o666, None)?)?;
+    assert_eq!(fs::metadata(bench.folder.path().join("a"))?.mode() & 0o7777, 0o666);
+    bench.root.make_folder(Path::new("/d"), 0o777)?;
+    assert_eq!(fs::metadata(bench.folder.path().join("d"))?.mode() & 0o7777, 0o777);
+    Ok(())
+}
+
+#[test]
+fn a_failed_step_says_what_to_do_and_leaves_nothing() -> Checked {
+    let bench = Bench::new()?;
+    let full = Path::new("/dev/full");
+    let error = fs::write(full, "x").err().ok_or("written")?;
+    let told = bench.root.fail(Path::new("/a"), "write", Errno::from_raw(error.raw_os_error().ok_or("no code")?));
+    assert!(told.to_string().ends_with("/a: cannot write: No space left on device"), "{told}");
+    assert_eq!(told.hint(), Some("make room on that file system"));
+    let long = "n".repeat(250);
+    let error = bench.root.stage(&Path::new("/").join(&long), b"", 0o600, None).err().ok_or("staged")?;
+    assert!(error.hint().is_some_and(|hint| hint.contains("14 bytes")), "{error}");
+    assert_eq!(bench.picture()?, []);
     Ok(())
 }
 

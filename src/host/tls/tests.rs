@@ -162,7 +162,7 @@ fn plain_http_is_told_from_tls() -> Checked {
     assert_eq!(asked.served, None);
     assert_eq!(ask_plain(plain, "/_ping", PATIENCE), Outcome::Answered { status: 200, body: b"OK".to_vec() });
     let go = listen(|mut socket| {
-        socket.read(&mut [0; 1024])?;
+        assert!(socket.read(&mut [0; 1024])? > 0);
         socket.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
     })?;
     let expected = Outcome::Refused("Client sent an HTTP request to an HTTPS server.".to_owned());
