@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, Error, RootCertStore};
+use rustls::{CertificateError, ClientConfig, ClientConnection, Error, RootCertStore};
 
 use super::http::{self, HttpError, Response};
 use super::stream::{ConnectError, Stream};
@@ -227,9 +227,8 @@ fn judge(error: &HttpError, timeout: Duration) -> Outcome {
     let HttpError::Io(io) = error else { return Outcome::NoAnswer(error.to_string()) };
     match io.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
         Some(Error::AlertReceived(alert)) => Outcome::Refused(format!("TLS alert {alert:?}")),
-        Some(error @ (Error::InvalidCertificate(_) | Error::NoCertificatesPresented | Error::UnsupportedNameType)) => {
-            Outcome::ServerNotTrusted(one_line(error.to_string().as_bytes()))
-        }
+        Some(Error::InvalidCertificate(error)) => Outcome::ServerNotTrusted(distrust(error)),
+        Some(Error::NoCertificatesPresented) => Outcome::ServerNotTrusted("it shows no certificate".to_owned()),
         Some(error @ (Error::InvalidMessage(_) | Error::PeerIncompatible(_))) => {
             Outcome::NotTls(one_line(error.to_string().as_bytes()))
         }
@@ -242,6 +241,25 @@ fn judge(error: &HttpError, timeout: Duration) -> Outcome {
         }
         None => Outcome::NoAnswer(one_line(io.to_string().as_bytes())),
     }
+}
+
+/// The common faults in words; rustls says the others.
+fn distrust(error: &CertificateError) -> String {
+    let known = match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet"
+        }
+        CertificateError::UnknownIssuer => "its certificate was not issued by a trusted CA",
+        CertificateError::BadSignature => "the signature on its certificate is not the trusted CA's",
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "its certificate is not for servers (extended key usage)"
+        }
+        // Among these: UnsupportedCertVersion, X.509 v1, which has no SAN.
+        CertificateError::Other(other) => return one_line(format!("its certificate is refused: {other:?}").as_bytes()),
+        error => return one_line(error.to_string().as_bytes()),
+    };
+    known.to_owned()
 }
 
 fn told(error: &ConnectError) -> String {
