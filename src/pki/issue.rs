@@ -11,7 +11,8 @@ pub struct Authority {}
 
 /// Why a certificate can't be issued.
 #[derive(Debug, thiserror::Error)]
-pub enum IssueError {}
+pub enum IssueError {
+}
 
 impl Authority {
     /// Makes a self-signed CA certificate over `key`.

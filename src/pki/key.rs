@@ -38,7 +38,8 @@ pub enum StoredKey {
 
 /// Why a key can't be used.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyError {}
+pub enum KeyError {
+}
 
 impl PrivateKey {
     /// Makes a key pair. RSA-4096 takes about a second of CPU time.

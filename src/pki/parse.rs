@@ -12,7 +12,8 @@ pub struct Certificate {
 
 /// Why a certificate or request can't be read.
 #[derive(Debug, thiserror::Error)]
-pub enum ParseError {}
+pub enum ParseError {
+}
 
 impl Certificate {
     /// Reads the first certificate of a PEM text.
