@@ -185,12 +185,7 @@ impl Default for Ca {
 
 impl Default for Server {
     fn default() -> Self {
-        Self {
-            sans: Sans::default(),
-            key: KeyAlgorithm::default(),
-            valid_for: Lifetime::year(),
-            renew_before: None,
-        }
+        Self { sans: Sans::default(), key: KeyAlgorithm::default(), valid_for: Lifetime::year(), renew_before: None }
     }
 }
 

@@ -1,11 +1,14 @@
 //! X.509 (RFC 5280) and private keys: what a certificate shall be, what one is, and how one is made.
 //! This stage knows nothing of Docker, of the manifest or of files.
 
+mod armor;
 mod issue;
 mod key;
 mod parse;
+mod signature;
 mod spec;
 
+pub use armor::ArmorError;
 pub use issue::{Authority, IssueError};
 pub use key::{EncryptedKey, KeyError, Passphrase, PrivateKey, StoredKey};
 pub use parse::{Certificate, ParseError, Request};
