@@ -7,6 +7,8 @@ mod key;
 mod parse;
 mod signature;
 mod spec;
+#[cfg(test)]
+mod tool;
 
 pub use armor::ArmorError;
 pub use issue::{Authority, IssueError};

@@ -7,6 +7,9 @@ mod tests;
 use std::fmt;
 use std::ops::Range;
 
+use pkcs8::der::asn1::{AnyRef, BitStringRef};
+use pkcs8::der::{Decode, Reader, SliceReader};
+use pkcs8::spki::AlgorithmIdentifierRef;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::FromDer;
@@ -112,10 +115,8 @@ impl Certificate {
 
     /// Reads one DER form, as a TLS handshake brings it.
     pub fn from_der(der: &[u8]) -> Result<Self, ParseError> {
-        let (rest, parsed) = X509Certificate::from_der(der).map_err(|error| damaged("it is no certificate", &error))?;
-        if !rest.is_empty() {
-            return Err(ParseError::Damaged { what: format!("{} bytes follow the certificate", rest.len()) });
-        }
+        check_frame(der, "certificate")?;
+        let (_, parsed) = X509Certificate::from_der(der).map_err(|error| damaged("it is no certificate", &error))?;
         let facts = facts::read(&parsed, der)?;
         let parts = Parts::find(&parsed, der).ok_or_else(|| damaged("it is no certificate", &"parts"))?;
         Ok(Self { der: der.to_vec(), facts, parts })
@@ -174,11 +175,9 @@ impl Request {
         let is_request = |block: &&Block<'_>| matches!(block.label, "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST");
         let first = blocks.iter().find(is_request);
         let der = first.ok_or_else(|| ParseError::NoRequest { found: armor::labels(&blocks) })?.decode()?;
-        let (rest, request) =
+        check_frame(&der, "request")?;
+        let (_, request) =
             X509CertificationRequest::from_der(&der).map_err(|error| damaged("it is no request", &error))?;
-        if !rest.is_empty() {
-            return Err(ParseError::Damaged { what: format!("{} bytes follow the request", rest.len()) });
-        }
         let info = &request.certification_request_info.subject_pki;
         let kind = signature::kind(info);
         match kind {
@@ -218,6 +217,26 @@ impl Parts {
             scheme: signature::scheme(&parsed.signature_algorithm).filter(|_| is_named_twice),
             signature: place(der, &parsed.signature_value.data)?,
         })
+    }
+}
+
+/// Certificates and requests have one frame: what is signed, how, and the signature. The frame itself is not signed, and the
+/// parser takes its tags lightly; so it is read strictly here, lest one certificate have many forms and fingerprints.
+fn check_frame(der: &[u8], what: &str) -> Result<(), ParseError> {
+    let strict = || -> pkcs8::der::Result<Option<_>> {
+        let mut reader = SliceReader::new(der)?;
+        let signature = reader.sequence(|parts| -> pkcs8::der::Result<_> {
+            AnyRef::decode(parts)?;
+            AlgorithmIdentifierRef::decode(parts)?;
+            BitStringRef::decode(parts)
+        })?;
+        reader.finish()?;
+        Ok(signature.as_bytes())
+    };
+    match strict() {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(damaged(&format!("it is no {what}"), &"a signature of broken bytes")),
+        Err(error) => Err(damaged(&format!("it is no {what}"), &error)),
     }
 }
 
