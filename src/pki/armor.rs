@@ -10,6 +10,7 @@ const MAX_LABEL: usize = 64;
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
+const ENCRYPTED: &[u8] = b"ENCRYPTED";
 
 /// What stands between a BEGIN line and its END line, not yet decoded.
 pub(super) struct Block<'a> {
@@ -93,8 +94,7 @@ impl Block<'_> {
     /// Whether openssl's own old encryption (`Proc-Type: 4,ENCRYPTED`, RFC 1421) was used.
     pub(super) fn is_traditionally_encrypted(&self) -> bool {
         let (headers, _) = self.split();
-        headers.split(|&byte| byte == b'\n').any(|line| line.starts_with(b"Proc-Type:") && line.ends_with(b"ENCRYPTED"))
-            || headers.windows(DEK.len()).any(|window| window == DEK)
+        headers.windows(ENCRYPTED.len()).any(|window| window == ENCRYPTED)
     }
 
     /// The bytes.
@@ -119,8 +119,6 @@ impl Block<'_> {
         self.body.split_at(offset.min(self.body.len()))
     }
 }
-
-const DEK: &[u8] = b"DEK-Info:";
 
 fn label_of<'a>(line: &'a [u8], marker: &[u8]) -> Option<&'a str> {
     let label = line.strip_prefix(marker)?.strip_suffix(DASHES)?;

@@ -72,7 +72,7 @@ impl Authority {
         if spec.role != Role::Ca {
             return Err(unusable_spec("it is no CA's"));
         }
-        let signer = Signer::new(key)?;
+        let signer = Signer::new(key);
         let (not_before, not_after) = validity(spec, now)?;
         let params = params(spec, not_before, not_after)?;
         let made = params.self_signed(&signer)?;
@@ -99,7 +99,7 @@ impl Authority {
             return Err(IssueError::KeyDiffers);
         }
         name::check_rewritable(&certificate).map_err(|why| IssueError::UnusableCa { why })?;
-        let signer = Signer::new(key)?;
+        let signer = Signer::new(key);
         let issuer = Issuer::from_ca_cert_der(&certificate.der.as_slice().into(), signer)
             .map_err(|_| unusable("its subject has a kind of text that can't be written again"))?;
         let authority = Self { certificate, issuer };
@@ -246,7 +246,7 @@ fn unusable_spec(why: &str) -> IssueError {
 struct Signer(PrivateKey, &'static SignatureAlgorithm);
 
 impl Signer {
-    fn new(key: PrivateKey) -> Result<Self, IssueError> {
+    fn new(key: PrivateKey) -> Self {
         let algorithm = match key.public_key().algorithm {
             Some(KeyAlgorithm::EcdsaP256) => &rcgen::PKCS_ECDSA_P256_SHA256,
             Some(KeyAlgorithm::EcdsaP384) => &rcgen::PKCS_ECDSA_P384_SHA384,
@@ -256,7 +256,7 @@ impl Signer {
                 &rcgen::PKCS_RSA_SHA256
             }
         };
-        Ok(Self(key, algorithm))
+        Self(key, algorithm)
     }
 }
 

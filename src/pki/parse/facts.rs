@@ -14,6 +14,9 @@ use super::ParseError;
 use crate::pki::signature;
 use crate::pki::spec::{Attribute, CertFacts, DistinguishedName, ExtendedKeyUsage, Fingerprint, KeyUsage, San, Serial};
 
+/// Real ones have about ten; each is compared with each.
+const MAX_EXTENSIONS: usize = 64;
+
 /// Reads what a certificate says.
 pub(super) fn read(parsed: &X509Certificate<'_>, der: &[u8]) -> Result<CertFacts, ParseError> {
     let mut fingerprint = [0; 32];
@@ -32,6 +35,9 @@ pub(super) fn read(parsed: &X509Certificate<'_>, der: &[u8]) -> Result<CertFacts
         extended_key_usage: None,
     };
     let extensions = parsed.extensions();
+    if extensions.len() > MAX_EXTENSIONS {
+        return Err(ParseError::Damaged { what: format!("it has {} extensions", extensions.len()) });
+    }
     for (index, extension) in extensions.iter().enumerate() {
         if extensions[..index].iter().any(|earlier| earlier.oid == extension.oid) {
             return Err(ParseError::Damaged { what: format!("the extension {} stands twice", extension.oid) });
