@@ -153,8 +153,8 @@ fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     }
     match (count, padding) {
         (0, 0) => {}
-        (2, 2) if bits & 0xf == 0 => bytes.extend_from_slice(&(bits >> 4).to_be_bytes()[3..]),
-        (3, 1) if bits & 0x3 == 0 => bytes.extend_from_slice(&(bits >> 2).to_be_bytes()[2..]),
+        (2, 2) if bits.trailing_zeros() >= 4 => bytes.extend_from_slice(&(bits >> 4).to_be_bytes()[3..]),
+        (3, 1) if bits.trailing_zeros() >= 2 => bytes.extend_from_slice(&(bits >> 2).to_be_bytes()[2..]),
         _ => return None,
     }
     Some(bytes)

@@ -27,7 +27,8 @@ pub use encrypted::{EncryptedKey, Passphrase};
 /// A private key in memory, wiped when dropped. Never shown.
 pub struct PrivateKey {
     public: PublicKey,
-    pkcs8: Zeroizing<Vec<u8>>,
+    pkcs8: SecretDocument,
+    pem: Zeroizing<String>,
     pair: Pair,
 }
 
@@ -125,7 +126,6 @@ impl KeyError {
             Self::Armor(ArmorError::NotPem) => {
                 Some("a DER key is converted by: openssl pkey -inform der -in OLD -out NEW")
             }
-            Self::PassphraseMissing => Some("name its source as ca.passphrase: {file: …}, {env: …} or {credential: …}"),
             _ => None,
         }
     }
@@ -154,15 +154,12 @@ impl PrivateKey {
 
     /// PKCS#8 PEM.
     pub fn to_pem(&self) -> Zeroizing<String> {
-        // The bytes come from the library's own encoder, so neither step can fail.
-        SecretDocument::try_from(self.pkcs8.as_slice())
-            .and_then(|document| document.to_pem("PRIVATE KEY", LineEnding::LF))
-            .unwrap_or_default()
+        self.pem.clone()
     }
 
     /// Encrypted PKCS#8 PEM, as `openssl genrsa -aes256` of OpenSSL 3 writes it.
     pub fn to_encrypted_pem(&self, passphrase: &Passphrase) -> Result<Zeroizing<String>, KeyError> {
-        encrypted::encrypt(&self.pkcs8, passphrase)
+        encrypted::encrypt(self.pkcs8.as_bytes(), passphrase)
     }
 
     /// Signs with the hash that fits: SHA-384 for P-384, SHA-256 for the other curve and RSA (PKCS#1 v1.5).
@@ -180,7 +177,7 @@ impl PrivateKey {
         }
     }
 
-    /// What stands in the BIT STRING of a SubjectPublicKeyInfo.
+    /// What stands in the BIT STRING of a `SubjectPublicKeyInfo`.
     pub(super) fn raw_public_key(&self) -> &[u8] {
         self.pair.raw_public_key()
     }
@@ -194,8 +191,11 @@ impl PrivateKey {
             };
             Ok((pkcs8, spki.as_ref().to_vec()))
         };
-        let (pkcs8, spki) = encoded().map_err(|_| KeyError::Library { doing: "encoding a key" })?;
-        Ok(Self { public: PublicKey { algorithm, spki }, pkcs8, pair })
+        let failed = || KeyError::Library { doing: "encoding a key" };
+        let (pkcs8, spki) = encoded().map_err(|_| failed())?;
+        let pkcs8 = SecretDocument::try_from(pkcs8.as_slice()).map_err(|_| failed())?;
+        let pem = pkcs8.to_pem("PRIVATE KEY", LineEnding::LF).map_err(|_| failed())?;
+        Ok(Self { public: PublicKey { algorithm, spki }, pkcs8, pem, pair })
     }
 }
 

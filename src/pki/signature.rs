@@ -86,7 +86,7 @@ pub(super) fn scheme(algorithm: &AlgorithmIdentifier<'_>) -> Option<Scheme> {
     known.iter().find(|(oid, _)| *oid == algorithm.algorithm).map(|(_, scheme)| *scheme)
 }
 
-/// Whether `key` (the BIT STRING of its SubjectPublicKeyInfo) made `signature` over `message`.
+/// Whether `key` (the BIT STRING of its `SubjectPublicKeyInfo`) made `signature` over `message`.
 pub(super) fn is_good(kind: KeyKind, key: &[u8], scheme: Scheme, message: &[u8], signature: &[u8]) -> bool {
     let algorithm: &'static dyn VerificationAlgorithm = match (kind, scheme) {
         (KeyKind::P256, Scheme::EcdsaSha256) => &signature::ECDSA_P256_SHA256_ASN1,

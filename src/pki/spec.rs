@@ -211,12 +211,12 @@ fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     Ok(())
 }
 
-/// A public key as found: its DER SubjectPublicKeyInfo, by which keys and certificates are matched.
+/// A public key as found: its DER `SubjectPublicKeyInfo`, by which keys and certificates are matched.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey {
     /// `None` for a kind that the manifest has no word for.
     pub algorithm: Option<KeyAlgorithm>,
-    /// DER SubjectPublicKeyInfo.
+    /// DER `SubjectPublicKeyInfo`.
     pub spki: Vec<u8>,
 }
 

@@ -290,11 +290,15 @@ proptest! {
                 ("RSA PRIVATE KEY", der(&openssl("genrsa -traditional 2048").unwrap())),
             ]
         })[form];
-        let mut der = der.clone();
-        let at = at % der.len();
-        let end = (at + bytes.len()).min(der.len());
-        der.splice(at..end, bytes);
-        let _ = read(pem_of(label, &der).as_bytes());
+        let damage = |whole: &[u8]| {
+            let mut damaged = whole.to_vec();
+            let at = at % damaged.len();
+            let end = (at + bytes.len()).min(damaged.len());
+            damaged.splice(at..end, bytes.iter().copied());
+            damaged
+        };
+        let _ = read(pem_of(label, &damage(der)).as_bytes());
+        let _ = read(&damage(pem_of(label, der).as_bytes()));
     }
 
     #[test]

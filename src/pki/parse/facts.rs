@@ -139,8 +139,8 @@ fn text(value: &Any<'_>) -> String {
         }
         // In practice Latin-1, as openssl takes it too.
         Tag::T61String => Some(bytes.iter().map(|&byte| char::from(byte)).collect()),
-        Tag::BmpString if bytes.len() % 2 == 0 => char::decode_utf16(units()).collect::<Result<_, _>>().ok(),
-        Tag::UniversalString if bytes.len() % 4 == 0 => {
+        Tag::BmpString if bytes.len().is_multiple_of(2) => char::decode_utf16(units()).collect::<Result<_, _>>().ok(),
+        Tag::UniversalString if bytes.len().is_multiple_of(4) => {
             let words = bytes.chunks(4).map(|word| u32::from_be_bytes([word[0], word[1], word[2], word[3]]));
             words.map(char::from_u32).collect()
         }
@@ -151,7 +151,8 @@ fn text(value: &Any<'_>) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     const SHOWN: usize = 64;
-    let mut text: String = bytes.iter().take(SHOWN).map(|byte| format!("{byte:02x}")).collect();
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    let mut text: String = bytes.iter().take(SHOWN).flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
     if bytes.len() > SHOWN {
         text.push('…');
     }

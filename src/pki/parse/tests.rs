@@ -74,7 +74,7 @@ fn names_of_every_kind_are_read() {
     assert!(shown[5].starts_with("Registered ID:"), "{}", shown[5]);
 }
 
-/// GeneralNames by hand: names in the wild hold what openssl would not write.
+/// `GeneralNames` by hand: names in the wild hold what openssl would not write.
 #[test]
 fn malformed_names_are_kept_as_text() {
     for (der, expected) in [
@@ -229,6 +229,60 @@ fn requests_that_prove_nothing_are_refused() {
     assert_eq!(Request::parse(&req(&P256, "/CN=x", &["-x509"])).unwrap_err(), none);
 }
 
+/// DER of something longer than 127 bytes.
+fn tlv(tag: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len()).unwrap().to_be_bytes();
+    let zeros = length.iter().take_while(|&&byte| byte == 0).count();
+    let head = [tag, 0x80 | u8::try_from(4 - zeros).unwrap()];
+    [&head, &length[zeros..], body].concat()
+}
+
+/// The parts of a SEQUENCE.
+fn parts(der: &[u8]) -> Vec<&[u8]> {
+    let header = |der: &[u8]| match der[1] {
+        short @ ..=0x7f => (2, usize::from(short)),
+        0x81 => (3, usize::from(der[2])),
+        _ => (4, usize::from(der[2]) << 8 | usize::from(der[3])),
+    };
+    let (start, length) = header(der);
+    let mut rest = &der[start..start + length];
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        let (start, length) = header(rest);
+        let (part, after) = rest.split_at(start + length);
+        found.push(part);
+        rest = after;
+    }
+    found
+}
+
+#[test]
+fn a_huge_certificate_is_quick() {
+    let pem = req(&P256, "/CN=x", &["-x509", "-days", "9"]);
+    let real = pem::parse(&pem).unwrap().into_contents();
+    let outer = parts(&real);
+    let with = |index: usize, part: Vec<u8>| {
+        let mut fields: Vec<_> = parts(outer[0]).into_iter().map(<[u8]>::to_vec).collect();
+        fields[index] = part;
+        let rewritten: Vec<u8> = fields.concat();
+        let tbs = tlv(0x30, &rewritten);
+        tlv(0x30, &[tbs.as_slice(), outer[1], outer[2]].concat())
+    };
+    let unknown: Vec<u8> = b"\x30\x08\x06\x03\x2a\x03\x04\x04\x01\x00".repeat(60_000);
+    let extensions = with(7, tlv(0xa3, &tlv(0x30, &unknown)));
+    let names = tlv(0x30, &b"\x82\x01a".repeat(200_000));
+    let names = [b"\x06\x03\x55\x1d\x11".as_slice(), &tlv(4, &names)].concat();
+    let names = with(7, tlv(0xa3, &tlv(0x30, &tlv(0x30, &names))));
+    let subject = b"\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x0c\x01x".repeat(50_000);
+    let subject = with(5, tlv(0x30, &subject));
+    let start = std::time::Instant::now();
+    let error = Certificate::from_der(&extensions).unwrap_err();
+    assert_eq!(error, ParseError::Damaged { what: "it has 60000 extensions".to_owned() });
+    assert_eq!(Certificate::from_der(&names).unwrap().facts.sans.len(), 200_000);
+    assert_eq!(Certificate::from_der(&subject).unwrap().facts.subject.0.len(), 50_000);
+    assert!(start.elapsed().as_secs() < 2, "{:?}", start.elapsed());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
@@ -249,6 +303,10 @@ proptest! {
             let end = (at + bytes.len()).min(der.len());
             der.splice(at..end, bytes.iter().copied());
             let text = pem::encode(&pem::Pem::new(label, der.clone()));
+            let mut broken = text.clone().into_bytes();
+            let at = at % broken.len();
+            broken.splice(at..(at + bytes.len()).min(broken.len()), bytes.iter().copied());
+            let _ = (Certificate::parse_all(&broken), Request::parse(&broken));
             let _ = Request::parse(text.as_bytes());
             if let Ok(found) = Certificate::parse(text.as_bytes()) {
                 let shown = format!("{:?} {} {}", found.facts, found.facts.subject, found.is_signed_by(&found));

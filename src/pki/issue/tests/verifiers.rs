@@ -1,4 +1,4 @@
-//! Other people's verifiers judge what is issued: OpenSSL, GnuTLS, rustls-webpki and Python's ssl. Go's is asked by the
+//! Other people's verifiers judge what is issued: OpenSSL, `GnuTLS`, rustls-webpki and Python's ssl. Go's is asked by the
 //! tests that start dockerd.
 
 use std::sync::Arc;
