@@ -7,4 +7,6 @@
 pub mod cli;
 mod host;
 mod manifest;
+mod observed;
 mod pki;
+mod plan;

@@ -1,0 +1,3 @@
+//! What a host really has: facts only, no judgement.
+
+pub mod unit;

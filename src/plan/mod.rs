@@ -1,0 +1,1 @@
+//! What has to change. Pure: the same inputs give the same plan, byte for byte.
