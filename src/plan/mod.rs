@@ -1,1 +1,4 @@
 //! What has to change. Pure: the same inputs give the same plan, byte for byte.
+
+pub mod drop_in;
+pub mod flag_conflict;
