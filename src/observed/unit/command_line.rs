@@ -56,25 +56,22 @@ struct Expansion<'a> {
 
 impl Expansion<'_> {
     fn word(&mut self, index: usize, word: &Word) -> Result<(), UnitError> {
-        let text = word.text.as_str();
-        match text.strip_prefix('$').filter(|name| self.exec.expands() && !name.starts_with(['{', '$'])) {
-            // `$NAME` alone in its word: as many arguments as it has words.
-            Some(name) => {
-                let Some(assignment) = self.environment.find(name) else { return Ok(()) };
-                let mut origin = assignment.origin.clone();
-                origin.variable = Some(name.to_owned());
-                self.grow(assignment.value.len(), word)?;
-                for text in words::split_variable(&assignment.value) {
-                    self.push(text, origin.clone(), index, word)?;
-                }
-                Ok(())
-            }
-            None => {
-                let origin = self.origin(word);
-                let text = if self.exec.expands() { self.braces(word)? } else { text.to_owned() };
-                self.push(text, origin, index, word)
-            }
+        let expands = self.exec.expands();
+        let alone = word.text.strip_prefix('$').filter(|name| expands && !name.starts_with(['{', '$']));
+        let Some(name) = alone else {
+            let origin = self.origin(word);
+            let text = if expands { self.braces(word)? } else { word.text.clone() };
+            return self.push(text, origin, index, word);
+        };
+        // `$NAME` alone in its word: as many arguments as its value has words.
+        let Some(assignment) = self.environment.find(name) else { return Ok(()) };
+        let mut origin = assignment.origin.clone();
+        origin.variable = Some(name.to_owned());
+        self.grow(assignment.value.len(), word)?;
+        for text in words::split_variable(&assignment.value) {
+            self.push(text, origin.clone(), index, word)?;
         }
+        Ok(())
     }
 
     /// The whole of a word that begins with `${NAME}` is the variable's; elsewhere the flag stands in the line itself.

@@ -64,17 +64,13 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     std::iter::from_fn(move || {
         let text = rest?;
         number += 1;
-        match text.find(['\n', '\r']) {
-            Some(end) => {
-                let after = &text[end..];
-                rest = Some(after.strip_prefix("\r\n").unwrap_or(&after[1..]));
-                Some((number, &text[..end]))
-            }
-            None => {
-                rest = None;
-                Some((number, text))
-            }
-        }
+        let Some(end) = text.find(['\n', '\r']) else {
+            rest = None;
+            return Some((number, text));
+        };
+        let after = &text[end..];
+        rest = Some(after.strip_prefix("\r\n").unwrap_or(&after[1..]));
+        Some((number, &text[..end]))
     })
 }
 
