@@ -1,7 +1,7 @@
 //! `ExecStart=` and the environment → the arguments that dockerd really gets, each with its origin.
 
 use super::environment::Environment;
-use super::service::ExecStart;
+use super::exec_start::ExecStart;
 use super::words::{self, Word};
 use super::{MAX_FILE, Origin, Service, UnitError, UnitFile};
 

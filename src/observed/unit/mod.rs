@@ -7,6 +7,7 @@
 
 mod command_line;
 mod environment;
+mod exec_start;
 mod flag;
 mod parse;
 mod precedence;
@@ -19,10 +20,11 @@ use std::path::{Path, PathBuf};
 
 pub use command_line::{Argument, CommandLine};
 pub use environment::{Assignment, Environment, EnvironmentFile};
+pub use exec_start::ExecStart;
 pub use flag::{Flag, key_of};
 pub use parse::Ignored;
 pub use precedence::{SEARCH_FOLDERS, Unit, drop_in_folders};
-pub use service::{ExecStart, Service, Settings};
+pub use service::{Rivals, Service};
 pub use words::Word;
 
 /// The largest file that is read, in bytes; systemd has this limit for a line.

@@ -1,23 +1,13 @@
 //! A unit's files → the settings of `[Service]` that say what dockerd gets: `ExecStart=` after all resets, the
-//! environment and its files. systemd.service(5), "Command Lines".
+//! environment and its files.
 
 use std::path::PathBuf;
 
 use super::environment::{self, Assignment, Environment, EnvironmentFile};
+use super::exec_start::{ExecStart, specifiers};
 use super::parse::{self, Ignored, Setting};
-use super::words::{self, Escapes, Malformed, Word};
+use super::words::{self, Escapes};
 use super::{Origin, Unit, UnitError, UnitFile};
-
-/// One `ExecStart=` line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExecStart {
-    /// The file in which it stands.
-    pub path: PathBuf,
-    /// Its line, from 1.
-    pub line: usize,
-    /// At least the program.
-    pub words: Vec<Word>,
-}
 
 /// What the unit says about dockerd's start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,7 +24,7 @@ pub struct Service {
 
 /// Which drop-ins set `ExecStart=`, seen from one of ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settings {
+pub struct Rivals {
     /// Ours sorts after them, and hides what they set.
     pub shadowed: Vec<Origin>,
     /// They sort after ours, which would have no effect.
@@ -70,8 +60,8 @@ impl Unit {
     }
 
     /// Which drop-ins beside `ours` set or clear `ExecStart=`.
-    pub fn exec_start_settings(&self, ours: &str) -> Result<Settings, UnitError> {
-        let mut found = Settings::default();
+    pub fn rivals(&self, ours: &str) -> Result<Rivals, UnitError> {
+        let mut found = Rivals::default();
         for file in self.drop_ins.iter().filter(|file| file.name() != ours) {
             let (settings, _) = parse::parse(file)?;
             let is_exec_start = |setting: &&Setting| &*setting.section == "Service" && setting.key == "ExecStart";
@@ -143,85 +133,6 @@ impl Service {
     }
 }
 
-impl ExecStart {
-    fn new(file: &UnitFile, setting: &Setting, unit: &str) -> Result<Self, UnitError> {
-        let origin = |at: usize| file.origin(setting.value.line(at));
-        let mut words = words::split(&setting.value, Escapes::Relaxed)
-            .map_err(|Malformed { offset }| UnitError::Quote(origin(offset)))?;
-        // A lone `;` begins a second command, `\;` is the word itself.
-        if let Some(word) = words.iter().find(|word| word.raw == ";") {
-            return Err(UnitError::SecondExecStart { first: origin(0), second: file.origin(word.line) });
-        }
-        for word in &mut words {
-            word.text = if word.raw == "\\;" { ";".to_owned() } else { specifiers(&word.text, unit) };
-        }
-        let exec = Self { path: file.path.clone(), line: setting.value.line(0), words };
-        let named = exec.words.first().is_some_and(|word| !word.text.trim_start_matches(PREFIXES).is_empty());
-        if named && exec.words.len() >= exec.program_words() { Ok(exec) } else { Err(UnitError::NoProgram(origin(0))) }
-    }
-
-    /// Where the line stands.
-    pub fn origin(&self) -> Origin {
-        Origin { path: self.path.clone(), line: self.line, variable: None }
-    }
-
-    /// How many words name the program: two where `@` sets its argument zero apart.
-    pub fn program_words(&self) -> usize {
-        if self.prefix().contains('@') { 2 } else { 1 }
-    }
-
-    /// Whether systemd puts in the values of variables: not with `:`.
-    pub fn expands(&self) -> bool {
-        !self.prefix().contains(':')
-    }
-
-    /// As `systemctl show` writes `argv[]`: without quotes and escapes, joined by blanks, variables by their names.
-    pub fn argv_text(&self) -> String {
-        let rest = self.words.iter().skip(1).map(|word| word.text.as_str());
-        let words: Vec<&str> = match self.words.first() {
-            Some(first) if self.program_words() == 1 => {
-                std::iter::once(first.text.trim_start_matches(PREFIXES)).chain(rest).collect()
-            }
-            _ => rest.collect(),
-        };
-        words.join(" ")
-    }
-
-    fn prefix(&self) -> &str {
-        let first = self.words.first().map_or("", |word| word.text.as_str());
-        &first[..first.len() - first.trim_start_matches(PREFIXES).len()]
-    }
-}
-
-/// systemd.service(5), "Special executable prefixes".
-const PREFIXES: [char; 6] = ['@', '-', ':', '+', '!', '|'];
-
-/// Puts in the specifiers that the unit's name alone decides (systemd.unit(5)). The others depend on the host and stay
-/// as they are; no flag's name comes from one.
-fn specifiers(text: &str, unit: &str) -> String {
-    if !text.contains('%') {
-        return text.to_owned();
-    }
-    let stem = unit.rsplit_once('.').map_or(unit, |(stem, _)| stem);
-    let (prefix, instance) = stem.split_once('@').unwrap_or((stem, ""));
-    let mut result = String::with_capacity(text.len());
-    let mut rest = text.chars();
-    while let Some(c) = rest.next() {
-        match (c, if c == '%' { rest.next() } else { None }) {
-            ('%', Some('%')) => result.push('%'),
-            ('%', Some('n')) => result.push_str(unit),
-            ('%', Some('N')) => result.push_str(stem),
-            ('%', Some('p')) => result.push_str(prefix),
-            ('%', Some('i')) => result.push_str(instance),
-            (c, other) => {
-                result.push(c);
-                result.extend(other);
-            }
-        }
-    }
-    result
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,32 +171,6 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_systemd_refuses_are_errors() {
-        for (line, error) in [
-            ("@", ":2: ExecStart= names no program"),
-            ("@/x", ":2: ExecStart= names no program"),
-            ("-", ":2: ExecStart= names no program"),
-            ("/x 'a", ":2: a quote is not closed"),
-            ("/x \\\n \"a", ":3: a quote is not closed"),
-            ("/x ; /y", ":2: a second ExecStart= beside /lib/systemd/system/docker.service:2"),
-        ] {
-            let unit = unit(&format!("[Service]\nExecStart={line}\n"), &[]);
-            assert_eq!(exec_start(&unit, None), Err(format!("/lib/systemd/system/docker.service{error}")), "{line}");
-        }
-    }
-
-    #[test]
-    fn prefixes_specifiers_and_a_masked_semicolon() {
-        let line = |line: &str| exec_start(&unit(&format!("[Service]\nExecStart={line}\n"), &[]), None);
-        let at = "/lib/systemd/system/docker.service:2";
-        assert_eq!(line("-@/x docker%% -D"), Ok(format!("{at} docker% -D")));
-        assert_eq!(
-            line("+/x %n %N %p [%i] %H \\; ${A}"),
-            Ok(format!("{at} /x docker.service docker docker [] %H ; ${{A}}"))
-        );
-    }
-
-    #[test]
     fn drop_ins_that_set_the_line_are_told_apart_by_their_order() {
         let set = "[Service]\nExecStart=\nExecStart=/x\n";
         let unit = unit(
@@ -297,7 +182,7 @@ mod tests {
                 ("zz-dockseal.conf", set),
             ],
         );
-        let found = unit.exec_start_settings("zz-dockseal.conf");
+        let found = unit.rivals("zz-dockseal.conf");
         let texts = |origins: Vec<Origin>| origins.iter().map(Origin::to_string).collect::<Vec<_>>();
         assert_eq!(
             found.map(|found| (texts(found.shadowed), texts(found.overriding))),
