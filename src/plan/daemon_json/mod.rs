@@ -95,7 +95,7 @@ impl JsonError {
             Self::DuplicateKey { .. } => "remove one of them",
             Self::NotAnObject(_) => "daemon.json begins with `{` and ends with `}`",
             Self::ByteOrderMark => r"remove it: sed -i '1s/^\xEF\xBB\xBF//' /etc/docker/daemon.json",
-            Self::NotUtf8(_) => "convert the file to UTF-8: iconv -t UTF-8",
+            Self::NotUtf8(_) => "convert the file to UTF-8: iconv -f ENCODING -t UTF-8",
             Self::TooDeep(_) | Self::TooLarge => return None,
         })
     }

@@ -16,7 +16,7 @@ fn text(before: &str, value: &Value) -> Result<String, String> {
 #[test]
 fn the_file_keeps_its_style() {
     let hosts = json!({"hosts": ["fd://", "tcp://0.0.0.0:2376"], "tlsverify": true});
-    let cases: [(&str, &Value, &str); 17] = [
+    let cases: [(&str, &Value, &str); 18] = [
         ("{}", &hosts, "{\n  \"hosts\": [\"fd://\", \"tcp://0.0.0.0:2376\"],\n  \"tlsverify\": true\n}"),
         ("\n{ }\n\n", &json!({"a": {"b": null}}), "\n{\n  \"a\": {}\n}\n\n"),
         (
@@ -37,6 +37,7 @@ fn the_file_keeps_its_style() {
         ),
         ("{ \"a\": 1, \"b\": 2, \"c\": 3 }", &json!({"a": null}), "{ \"b\": 2, \"c\": 3 }"),
         ("{ \"a\": 1, \"b\": 2, \"c\": 3 }", &json!({"c": null}), "{ \"a\": 1, \"b\": 2 }"),
+        ("{\"a\": 1, \"b\": 2, \"c\": 3}", &json!({"a": null, "b": null}), "{\"c\": 3}"),
         ("{ \"a\": 1 }", &json!({"a": null, "b": 2}), "{ \"b\": 2 }"),
         (
             "{\n  \"a\": 1,\n  \"b\": 2,\n\n  \"c\": 3\n}",
@@ -166,6 +167,15 @@ fn hostile_files_are_refused_at_once() {
     assert_eq!(text(&" ".repeat((1 << 20) + 1), &json!({})), Err("larger than 1 MiB".to_owned()));
     let nested = format!("{{\"a\":{}1{}}}", "[".repeat(99), "]".repeat(99));
     assert_eq!(text(&nested, &json!({"a": null})).as_deref(), Ok("{}"));
+}
+
+#[test]
+fn a_value_after_the_change_is_in_the_files_order() {
+    let merged = merge(Some("{\"a\": {\"x\": 1, \"y\": 2, \"z\": 3}}"), &patch(&json!({"a": {"x": null}})));
+    let after = merged.map(|merged| {
+        merged.changed_keys.iter().filter_map(|change| change.after.as_ref()).map(Value::to_string).collect()
+    });
+    assert_eq!(after, Ok(vec!["{\"y\":2,\"z\":3}".to_owned()]));
 }
 
 /// RFC 7396 as its section 2 spells it.
