@@ -38,7 +38,8 @@ mod tests {
     fn flags_and_keys_meet_under_either_name() {
         let origin =
             |line| Origin { path: "/etc/default/docker".into(), line, variable: Some("DOCKER_OPTS".to_owned()) };
-        let text = "-H fd:// --label=a=b --add-runtime x=y --live-restore=false -D --dns 1.1.1.1 --host-gateway-ip ::1 -l info";
+        let text = "-H fd:// --label=a=b --add-runtime x=y --live-restore=false -D \
+                    --dns 1.1.1.1 --host-gateway-ip ::1 -l info";
         let argument = |(word, text): (usize, &str)| Argument { text: text.to_owned(), origin: origin(word), word };
         let arguments: Vec<_> = text.split(' ').enumerate().map(argument).collect();
         let keys =

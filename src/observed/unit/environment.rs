@@ -1,8 +1,8 @@
 //! Environment files and `Environment=` → variables, each with the place where it is set. systemd.exec(5).
 //!
-//! Environment files look like shell and are none: systemd's own reading is followed here, so that a flag is found where
-//! dockerd would get it and nowhere else. `PassEnvironment=` and `UnsetEnvironment=` are not followed: no distribution's
-//! docker.service passes its flags so.
+//! Environment files look like shell and are none: systemd's own reading is followed here, so that a flag is found
+//! where dockerd would get it and nowhere else. `PassEnvironment=` and `UnsetEnvironment=` are not followed: no
+//! distribution's docker.service passes its flags so.
 
 use std::iter::Peekable;
 use std::path::PathBuf;

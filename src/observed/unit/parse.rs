@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn comments_continuations_and_blanks() {
-        let text = "\u{feff}# c\n ; c\n[Unit]\nA = 1 \r\n[Service]\n  ExecStart=/x \\\n# inside\n   -a \\\\\nB=\n\nC=x\\\n\nD=y\\";
+        let text = "\u{feff}# c\n ; c\n[Unit]\nA = 1 \r\n[Service]\n  ExecStart=/x \\\n# inside\n   -a \\\\\nB=\n\n\
+                    C=x\\\n\nD=y\\";
         let expected = [
             "4:[Unit] A=1",
             "6:[Service] ExecStart=/x     -a \\\\",

@@ -45,7 +45,8 @@ pub fn drop_in_folders(unit: &str) -> Vec<PathBuf> {
     own.chain(shared).map(PathBuf::from).collect()
 }
 
-/// A unit's name, its template's and those of its dash prefixes: `a-b@c.service` is also `a-b@.service` and `a-.service`.
+/// A unit's name, its template's and those of its dash prefixes: `a-b@c.service` is also `a-b@.service` and
+/// `a-.service`.
 fn names(unit: &str) -> Vec<String> {
     let mut names = vec![unit.to_owned()];
     let Some((stem, kind)) = unit.rsplit_once('.') else { return names };

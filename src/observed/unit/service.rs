@@ -193,7 +193,8 @@ mod tests {
     #[test]
     fn files_override_the_units_own_variables() {
         let text = "[Service]\nEnvironment=A=0\nEnvironment=\nEnvironment=\"A=1 2\" B=2 bad C=3\nEnvironment=D=\\q\n\
-                    EnvironmentFile=/gone\nEnvironmentFile=\nEnvironmentFile=-/etc/default/%p\nEnvironmentFile=relative\n";
+                    EnvironmentFile=/gone\nEnvironmentFile=\nEnvironmentFile=-/etc/default/%p\n\
+                    EnvironmentFile=relative\n";
         let unit = unit(text, &[]);
         let file = UnitFile { path: "/etc/default/docker".into(), text: "B=9\n".to_owned() };
         let found = unit.service(None).and_then(|service| {

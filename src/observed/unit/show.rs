@@ -6,8 +6,8 @@ pub struct Properties {
     pairs: Vec<(String, String)>,
 }
 
-/// Reads the properties of several units, which empty lines set apart, in the order in which they were asked for. A unit
-/// that has none of the properties is left out: ask for `Id` too, which every unit has.
+/// Reads the properties of several units, which empty lines set apart, in the order in which they were asked for. A
+/// unit that has none of the properties is left out: ask for `Id` too, which every unit has.
 pub fn parse(text: &str) -> Vec<Properties> {
     let mut units = Vec::new();
     let mut unit = Properties::default();

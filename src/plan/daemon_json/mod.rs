@@ -1,8 +1,9 @@
 //! daemon.json's text and a merge patch (RFC 7396) → the new text, in which every byte that the patch does not speak of
 //! is as it was: foreign keys, their order, indentation, line breaks, the spelling of numbers.
 //!
-//! The text is edited by the spans of a strict parse. jsonc-parser's tree was weighed and left out: it keeps white space
-//! too, but accepts what dockerd refuses, takes a key twice without a word and has no places for what it accepts.
+//! The text is edited by the spans of a strict parse. jsonc-parser's tree was weighed and left out: both places of a
+//! duplicate key, the limits and the verdict "this is what dockerd reads" take a pass of our own, and once its spans
+//! are there the edit is short.
 
 mod edit;
 mod layout;

@@ -254,7 +254,7 @@ proptest! {
 
         let members = |text: &str| -> Vec<(String, String)> {
             let root = parse::parse(text).ok().flatten().and_then(|root| root.members).unwrap_or_default();
-            let span = |member: &parse::Member| (member.key.clone(), text[member.start..member.value.span.end].to_owned());
+            let span = |m: &parse::Member| (m.key.clone(), text[m.start..m.value.span.end].to_owned());
             root.iter().map(span).collect()
         };
         let changed = |key: &String| merged.changed_keys.iter().any(|change| change.key == *key);
@@ -263,11 +263,15 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_it_panic(text in "[\\[\\]{}\",:\\\\ \n0-9eE.+a-fu\u{e9}\u{feff}-]{0,40}", bytes in prop::collection::vec(any::<u8>(), 0..20)) {
+    fn no_text_makes_it_panic(
+        text in "[\\[\\]{}\",:\\\\ \n0-9eE.+a-fu\u{e9}\u{feff}-]{0,40}",
+        bytes in prop::collection::vec(any::<u8>(), 0..20),
+    ) {
         let patch = patch(&json!({"a": {"b": 1}, "c": null}));
         let ours = merge(Some(&text), &patch);
         // What is accepted is JSON for others too.
-        prop_assert!(ours.is_err() || text.trim().is_empty() || serde_json::from_str::<Map<String, Value>>(&text).is_ok());
+        let theirs = serde_json::from_str::<Map<String, Value>>(&text);
+        prop_assert!(ours.is_err() || text.trim().is_empty() || theirs.is_ok());
         let _ = decode(&bytes);
     }
 }
