@@ -3,58 +3,98 @@
 //!
 //! The types below are the format: the JSON schema is generated from them, their documentation is what an editor shows.
 
+mod check;
+mod decode;
+mod endpoint;
+mod load;
+mod locate;
+mod name;
+mod nearest;
+mod parity;
+mod parts;
+mod plain;
+mod problem;
 mod scalar;
+mod schema;
+mod subject;
+mod validate;
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::pki::KeyAlgorithm;
 
-pub use scalar::{AbsolutePath, ClientName, DnsName, DropInName, Endpoint, Lifetime, UnitName};
+pub use endpoint::Endpoint;
+pub use load::MOST_BYTES;
+pub use locate::Position;
+pub use name::{ClientName, DnsName};
+pub use problem::{Code, Problem, Problems};
+pub use scalar::{AbsolutePath, DropInName, Lifetime, ScalarError, UnitName};
+pub use schema::text as schema_text;
 
-/// A whole manifest.
+use decode::{addresses, format_one, given, given_as, hosts, object, objects, word, word_given};
+use name::SanAddress;
+use subject::{CommonName, Country, CredentialName, Email, EnvironmentName, OrganizationText, PlaceText};
+
+/// How a Docker host's API is sealed with mutual TLS.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Dockseal manifest, format 1")]
 pub struct Manifest {
     /// Format version; also says what this file is.
+    #[serde(deserialize_with = "format_one")]
+    #[schemars(schema_with = "schema::format_one")]
     pub dockseal: u8,
-    /// The host's DNS name: the server certificate's common name and its first SAN.
+    /// The host's DNS name: the server certificate's common name and its first SAN. At most 64 characters.
+    #[schemars(length(max = 64))]
     pub host: DnsName,
     /// Where ca.pem, ca-key.pem, server-cert.pem, server-key.pem and clients/NAME/ stand.
-    #[serde(default = "default_directory")]
+    #[serde(default = "decode::directory")]
     pub directory: AbsolutePath,
     /// The CA that signs the server and the clients.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub ca: Ca,
     /// The certificate that dockerd serves.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub server: Server,
-    /// The callers that dockerd lets in.
-    #[serde(default)]
+    /// The callers that dockerd lets in. Each becomes clients/NAME/{ca,cert,key}.pem, usable as `DOCKER_CERT_PATH`.
+    #[serde(default, deserialize_with = "objects")]
     pub clients: Vec<Client>,
     /// An RFC 7396 merge patch on /etc/docker/daemon.json.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub daemon: Daemon,
     /// How docker.service is changed and restarted.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub systemd: Systemd,
+}
+
+impl Manifest {
+    /// Reads a manifest; `name` is what the user calls the file. Every fault is found in one go.
+    pub fn parse(text: &[u8], name: &str) -> Result<Self, Problems> {
+        validate::parse(text).map_err(|refusal| Problems::new(name, text, refusal))
+    }
 }
 
 /// The CA.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ca {
-    /// Default: `<host> Docker CA`.
+    /// Default: `<host> Docker CA`. At most 64 characters.
+    #[serde(deserialize_with = "given_as::<CommonName, _, _>")]
+    #[schemars(with = "CommonName")]
     pub common_name: Option<String>,
     /// The rest of the subject.
+    #[serde(deserialize_with = "object")]
     pub subject: Subject,
     /// The CA's key.
+    #[serde(deserialize_with = "word")]
     pub key: KeyAlgorithm,
-    /// With it the CA's key is stored encrypted.
+    /// With it the CA's key is stored encrypted; without it, unencrypted and readable by root alone.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "PassphraseSource")]
     pub passphrase: Option<PassphraseSource>,
     /// From creation to the CA's end.
     pub valid_for: Lifetime,
@@ -65,29 +105,41 @@ pub struct Ca {
 #[serde(deny_unknown_fields, default)]
 pub struct Subject {
     /// `C`: two letters, ISO 3166.
+    #[serde(deserialize_with = "given_as::<Country, _, _>")]
+    #[schemars(with = "Country")]
     pub country: Option<String>,
-    /// `ST`
+    /// `ST`: state or province.
+    #[serde(deserialize_with = "given_as::<PlaceText, _, _>")]
+    #[schemars(with = "PlaceText")]
     pub state: Option<String>,
-    /// `L`
+    /// `L`: city.
+    #[serde(deserialize_with = "given_as::<PlaceText, _, _>")]
+    #[schemars(with = "PlaceText")]
     pub locality: Option<String>,
     /// `O`
+    #[serde(deserialize_with = "given_as::<OrganizationText, _, _>")]
+    #[schemars(with = "OrganizationText")]
     pub organization: Option<String>,
     /// `OU`
+    #[serde(deserialize_with = "given_as::<OrganizationText, _, _>")]
+    #[schemars(with = "OrganizationText")]
     pub organizational_unit: Option<String>,
     /// `emailAddress`
+    #[serde(deserialize_with = "given_as::<Email, _, _>")]
+    #[schemars(with = "Email")]
     pub email: Option<String>,
 }
 
 /// Where the CA key's passphrase comes from.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum PassphraseSource {
     /// A file; its first line without the newline.
     File(AbsolutePath),
     /// An environment variable.
-    Env(String),
+    Env(#[serde(deserialize_with = "decode::text_as::<EnvironmentName, _, _>")] String),
     /// A systemd credential (`LoadCredential=`), read from `$CREDENTIALS_DIRECTORY`.
-    Credential(String),
+    Credential(#[serde(deserialize_with = "decode::text_as::<CredentialName, _, _>")] String),
 }
 
 /// The server certificate.
@@ -95,12 +147,16 @@ pub enum PassphraseSource {
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
     /// Further names and addresses that clients use; `host` is always the first.
+    #[serde(deserialize_with = "object")]
     pub sans: Sans,
     /// The server's key.
+    #[serde(deserialize_with = "word")]
     pub key: KeyAlgorithm,
     /// From issue to the end.
     pub valid_for: Lifetime,
-    /// Default: a third of `valid_for`, at most 30 days.
+    /// A certificate that ends sooner than this is issued anew. Default: a third of `valid_for`, at most 30 days.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "Lifetime")]
     pub renew_before: Option<Lifetime>,
 }
 
@@ -109,8 +165,11 @@ pub struct Server {
 #[serde(deny_unknown_fields, default)]
 pub struct Sans {
     /// DNS names.
+    #[schemars(extend("uniqueItems" = true))]
     pub dns: Vec<DnsName>,
     /// IPv4 and IPv6 addresses.
+    #[serde(deserialize_with = "addresses")]
+    #[schemars(with = "Vec<SanAddress>", extend("uniqueItems" = true))]
     pub ip: Vec<IpAddr>,
 }
 
@@ -121,21 +180,30 @@ pub struct Client {
     /// Folder under clients/, common name and DNS SAN.
     pub name: ClientName,
     /// A PKCS#10 request; then the client's key never touches this host.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "AbsolutePath")]
     pub csr: Option<AbsolutePath>,
-    /// The client's key; not with `csr`.
+    /// The client's key, `ecdsa-p256` by default; not with `csr`.
+    #[serde(default, deserialize_with = "word_given")]
+    #[schemars(with = "KeyAlgorithm")]
     pub key: Option<KeyAlgorithm>,
     /// From issue to the end.
     #[serde(default = "Lifetime::year")]
     pub valid_for: Lifetime,
-    /// Default: a third of `valid_for`, at most 30 days.
+    /// A certificate that ends sooner than this is issued anew. Default: a third of `valid_for`, at most 30 days.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Lifetime")]
     pub renew_before: Option<Lifetime>,
 }
 
 /// A merge patch on daemon.json: keys given here are owned, null removes one, every other key is left as it is.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("propertyNames" = schema::daemon_keys()))]
 pub struct Daemon {
-    /// Where dockerd listens.
+    /// Where dockerd listens: a local endpoint and at least one tcp host.
+    #[serde(deserialize_with = "hosts")]
+    #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub hosts: Vec<Endpoint>,
     /// Every other key.
     #[serde(flatten)]
@@ -151,11 +219,12 @@ pub struct Systemd {
     /// The drop-in's file name; it has to sort last.
     pub drop_in: DropInName,
     /// When dockerd may be restarted.
+    #[serde(deserialize_with = "word")]
     pub restart: RestartPolicy,
 }
 
 /// When dockerd may be restarted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RestartPolicy {
     /// Only where no running container would stop.

@@ -1,53 +1,248 @@
-//! Checked scalars: a value that exists is valid. Each says in its schema what it accepts.
+//! Checked scalars: a value that exists is valid. Each says in its schema what it accepts, and in its error what to write
+//! instead. Names and addresses are in `name.rs`, endpoints in `endpoint.rs`, subject attributes in `subject.rs`.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use schemars::JsonSchema;
-use serde::Deserialize;
 use time::Duration;
 
-/// A DNS name in lower case: labels of letters, digits and inner hyphens, no trailing dot, no underscore.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-pub struct DnsName(pub(super) String);
+use super::problem::{Code, quoted};
 
-/// A client's name: one path component that is a DNS name too.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-pub struct ClientName(pub(super) String);
-
-/// An absolute path without `.` and `..`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-pub struct AbsolutePath(pub(super) PathBuf);
-
-/// A service unit's name.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-pub struct UnitName(pub(super) String);
-
-/// A drop-in's file name, ending in `.conf`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-pub struct DropInName(pub(super) String);
-
-/// A time span: a whole number and `h`, `d` or `w`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-pub struct Lifetime(pub(super) u32);
-
-/// Where dockerd listens.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-pub enum Endpoint {
-    /// `fd://`: the sockets that systemd passes; the text after `//` is kept.
-    Fd(String),
-    /// `unix:///path`
-    Unix(PathBuf),
-    /// `tcp://host:port`; an IPv6 address stands without its brackets.
-    Tcp {
-        /// Address or name to bind.
-        host: String,
-        /// Never 0.
-        port: u16,
-    },
+/// Why a text is not a value of its kind.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}; {hint}")]
+pub struct ScalarError {
+    /// The kind of fault.
+    pub code: Code,
+    /// What is wrong, without a full stop.
+    pub message: String,
+    /// What to write instead.
+    pub hint: String,
 }
 
+impl ScalarError {
+    pub(super) fn new(code: Code, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: hint.into() }
+    }
+}
+
+/// Reads and describes a scalar by its `parse`: serde, the JSON schema and `Display` all follow from it.
+macro_rules! scalar {
+    ($type:ident, $pattern:expr, $description:literal, $($keyword:literal: $value:tt),*) => {
+        impl std::str::FromStr for $type {
+            type Err = $crate::manifest::scalar::ScalarError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::parse(text)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({
+                    "description": $description, "type": "string", "pattern": $pattern, $($keyword: $value),*
+                })
+            }
+        }
+    };
+}
+pub(super) use scalar;
+
+/// An absolute path without `.` and `..`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AbsolutePath(pub(super) PathBuf);
+
+scalar!(
+    AbsolutePath,
+    r"^/[^\u0000-\u001f\u007f-\u009f]*$",
+    "An absolute path without `.`, `..` and empty components.",
+    "maxLength": 4095, "examples": ["/etc/docker/tls", "/var/docker"]
+);
+
+impl AbsolutePath {
+    /// Takes `/a/b`; `/` alone is none, as nothing can stand there.
+    pub fn parse(text: &str) -> Result<Self, ScalarError> {
+        let wrong =
+            |what: &str, hint: &str| Err(ScalarError::new(Code::InvalidPath, format!("{} {what}", quoted(text)), hint));
+        let Some(rest) = text.strip_prefix('/') else {
+            return wrong("is no absolute path", "begin it with `/`");
+        };
+        if rest.is_empty() {
+            return wrong("is the root folder itself", "name a file or folder in it");
+        }
+        if text.chars().any(char::is_control) {
+            return wrong("holds a control character", "take it out");
+        }
+        if text.len() > 4095 || rest.split('/').any(|component| component.len() > 255) {
+            return wrong("is longer than Linux allows", "at most 4095 bytes, 255 for each component");
+        }
+        if rest.split('/').any(|component| matches!(component, "." | "..")) {
+            return wrong("holds a `.` or `..`", "write the path that it leads to");
+        }
+        if rest.split('/').any(str::is_empty) {
+            return wrong("holds an empty component", "write single slashes, and none at the end");
+        }
+        Ok(Self(PathBuf::from(text)))
+    }
+
+    /// The path.
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl fmt::Display for AbsolutePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
+
+/// A service unit's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitName(pub(super) String);
+
+scalar!(
+    UnitName,
+    r"^[A-Za-z0-9:_.@\\-]+\.service$",
+    "A systemd service, such as `docker.service`.",
+    "maxLength": 255, "examples": ["docker.service", "snap.docker.dockerd.service"]
+);
+
+impl UnitName {
+    /// Takes a whole name with its `.service` (systemd.unit(5)); a template without its instance is none.
+    pub fn parse(text: &str) -> Result<Self, ScalarError> {
+        let wrong = |what: &str, hint: &str| {
+            Err(ScalarError::new(Code::InvalidUnitName, format!("{} {what}", quoted(text)), hint))
+        };
+        let Some(stem) = text.strip_suffix(".service").filter(|stem| !stem.is_empty()) else {
+            return wrong("is no service unit", "write the whole name, such as `docker.service`");
+        };
+        if text.contains('/') {
+            return wrong("holds a slash", "write the unit's name, not its path");
+        }
+        if stem.ends_with('@') {
+            return wrong("is a template", "name an instance of it, such as `docker@main.service`");
+        }
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b":_.@\\-".contains(&byte);
+        if !stem.bytes().all(is_allowed) || text.len() > 255 || stem.starts_with(['.', '-']) {
+            return wrong("is no unit name", "letters, digits and `:-_.\\@`, at most 255 of them (systemd.unit(5))");
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UnitName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A drop-in's file name, ending in `.conf`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DropInName(pub(super) String);
+
+scalar!(
+    DropInName,
+    r"^[A-Za-z0-9_@][A-Za-z0-9_.@-]*\.conf$",
+    "The file name of a systemd drop-in. Among all drop-ins of the unit it has to sort last.",
+    "maxLength": 255, "examples": ["zz-dockseal.conf"]
+);
+
+impl DropInName {
+    /// Takes a file name that systemd reads: `*.conf`, not hidden.
+    pub fn parse(text: &str) -> Result<Self, ScalarError> {
+        let wrong = |what: &str, hint: &str| {
+            Err(ScalarError::new(Code::InvalidDropInName, format!("{} {what}", quoted(text)), hint))
+        };
+        if text.contains('/') {
+            return wrong("holds a slash", "write a file name; its folder follows from the unit");
+        }
+        let Some(stem) = text.strip_suffix(".conf").filter(|stem| !stem.is_empty()) else {
+            return wrong("does not end in `.conf`", "systemd reads no other drop-ins: `zz-dockseal.conf`");
+        };
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.@-".contains(&byte);
+        if stem.starts_with(['.', '-']) || !stem.bytes().all(is_allowed) || text.len() > 255 {
+            return wrong(
+                "is no good file name",
+                "begin with a letter or digit; letters, digits and `_.@-` may follow",
+            );
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The file name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DropInName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A time span in whole hours: a number and `h`, `d` (24 hours) or `w` (7 days), at most 100 years.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lifetime(pub(super) u32);
+
+scalar!(
+    Lifetime,
+    r"^[1-9][0-9]{0,5}[hdw]$",
+    "A time span: a whole number and `h` (hours), `d` (days of 24 hours) or `w` (weeks), at most 100 years (36500d).",
+    "examples": ["365d", "90d", "72h", "52w"]
+);
+
 impl Lifetime {
+    const LONGEST: u32 = 36_500 * 24;
+
+    /// Takes `90d`.
+    pub fn parse(text: &str) -> Result<Self, ScalarError> {
+        let wrong = |what: &str, hint: &str| {
+            Err(ScalarError::new(Code::InvalidLifetime, format!("{} {what}", quoted(text)), hint))
+        };
+        let hours = match text.as_bytes().last() {
+            Some(b'h') => 1,
+            Some(b'd') => 24,
+            Some(b'w') => 24 * 7,
+            Some(b'0'..=b'9') if !text.contains(' ') => {
+                return wrong("has no unit", "write a number and `h`, `d` or `w`, such as `365d`");
+            }
+            _ => return wrong("is no time span", "write a number and `h`, `d` or `w`, such as `365d`"),
+        };
+        let digits = text.trim_end_matches(['h', 'd', 'w']);
+        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+        if digits.is_empty() || digits.len() + 1 != text.len() || !is_number {
+            return wrong("is no time span", "write a whole number above 0 and one unit, such as `365d`");
+        }
+        match digits.parse::<u32>().ok().filter(|_| digits.len() <= 6).and_then(|number| number.checked_mul(hours)) {
+            Some(span) if span <= Self::LONGEST => Ok(Self(span)),
+            _ => wrong("is longer than 100 years", "write at most `36500d`"),
+        }
+    }
+
     /// `365d`
     pub fn year() -> Self {
         Self::days(365)
@@ -55,7 +250,7 @@ impl Lifetime {
 
     /// So many days.
     pub fn days(days: u32) -> Self {
-        Self(days * 24)
+        Self(days.saturating_mul(24))
     }
 
     /// The span.
@@ -64,14 +259,56 @@ impl Lifetime {
     }
 }
 
-/// As daemon.json writes it.
-impl fmt::Display for Endpoint {
+/// As a manifest writes it, in days where they are whole.
+impl fmt::Display for Lifetime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fd(name) => write!(f, "fd://{name}"),
-            Self::Unix(path) => write!(f, "unix://{}", path.display()),
-            Self::Tcp { host, port } if host.contains(':') => write!(f, "tcp://[{host}]:{port}"),
-            Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+        if self.0 % 24 == 0 { write!(f, "{}d", self.0 / 24) } else { write!(f, "{}h", self.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AbsolutePath, DropInName, Lifetime, UnitName};
+
+    #[test]
+    fn lifetimes() {
+        for (text, days) in [("365d", 365), ("52w", 364), ("48h", 2), ("36500d", 36_500)] {
+            assert_eq!(Lifetime::parse(text), Ok(Lifetime::days(days)), "{text}");
+        }
+        for text in
+            ["", "d", "0d", "01d", "1", "1y", "1dd", "-1d", "+1d", "1 d", "1.5d", "36501d", "1000000h", "１d", "1D"]
+        {
+            assert!(Lifetime::parse(text).is_err(), "{text}");
+        }
+        assert_eq!(Lifetime::parse("25h").map(|span| span.to_string()), Ok("25h".to_owned()));
+    }
+
+    #[test]
+    fn paths() {
+        for text in ["/a", "/etc/docker/tls", "/x y/ü", "/..a/.b"] {
+            assert!(AbsolutePath::parse(text).is_ok(), "{text}");
+        }
+        for text in ["", "/", "a", "./a", "/a/", "//a", "/a//b", "/a/../b", "/a/.", "/a\0", "/a\n", "~/a", "/a\u{9b}"] {
+            assert!(AbsolutePath::parse(text).is_err(), "{text:?}");
+        }
+        assert!(AbsolutePath::parse(&format!("/{}", "a".repeat(256))).is_err());
+    }
+
+    #[test]
+    fn units_and_drop_ins() {
+        for text in ["docker.service", "docker@a.service", "a-b_c.service"] {
+            assert!(UnitName::parse(text).is_ok(), "{text}");
+        }
+        for text in
+            ["", ".service", "docker", "a/b.service", "docker@.service", "a b.service", "-.service", "..service"]
+        {
+            assert!(UnitName::parse(text).is_err(), "{text}");
+        }
+        for text in ["zz-dockseal.conf", "9.conf"] {
+            assert!(DropInName::parse(text).is_ok(), "{text}");
+        }
+        for text in ["", ".conf", "a", "a/b.conf", ".a.conf", "../a.conf", "a b.conf", "a.conf\n", "-a.conf"] {
+            assert!(DropInName::parse(text).is_err(), "{text}");
         }
     }
 }

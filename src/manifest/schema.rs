@@ -1,0 +1,133 @@
+//! The JSON schema (draft 2020-12): the published text, generated from the types, and the stricter form of it that is
+//! used at run time, where each scalar is checked by its own `parse` too.
+
+use schemars::generate::SchemaSettings;
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+use super::endpoint::Endpoint;
+use super::name::{ClientName, DnsName, SanAddress};
+use super::scalar::{AbsolutePath, DropInName, Lifetime, ScalarError, UnitName};
+use super::subject::{CommonName, Country, CredentialName, Email, EnvironmentName, OrganizationText, PlaceText};
+use super::{Manifest, PassphraseSource};
+
+/// Names the schema; nothing is fetched from it.
+const ID: &str = "urn:dockseal:manifest:1";
+
+/// Checks a text and says what is wrong with it.
+pub(super) type Check = fn(&str) -> Option<ScalarError>;
+
+/// The checked scalars by their names under `$defs`.
+pub(super) const SCALARS: [(&str, Check); 15] = [
+    ("AbsolutePath", |text| AbsolutePath::parse(text).err()),
+    ("ClientName", |text| ClientName::parse(text).err()),
+    ("CommonName", |text| CommonName::parse(text).err()),
+    ("Country", |text| Country::parse(text).err()),
+    ("CredentialName", |text| CredentialName::parse(text).err()),
+    ("DnsName", |text| DnsName::parse(text).err()),
+    ("DropInName", |text| DropInName::parse(text).err()),
+    ("Email", |text| Email::parse(text).err()),
+    ("Endpoint", |text| Endpoint::parse(text).err()),
+    ("EnvironmentName", |text| EnvironmentName::parse(text).err()),
+    ("Lifetime", |text| Lifetime::parse(text).err()),
+    ("OrganizationText", |text| OrganizationText::parse(text).err()),
+    ("PlaceText", |text| PlaceText::parse(text).err()),
+    ("SanAddress", |text| SanAddress::parse(text).err()),
+    ("UnitName", |text| UnitName::parse(text).err()),
+];
+
+/// The published schema as text, with a newline at its end. The same bytes each time.
+pub fn text() -> String {
+    format!("{:#}\n", published())
+}
+
+fn published() -> Value {
+    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Manifest>().to_value();
+    forget_null_defaults(&mut schema);
+    if let Some(root) = schema.as_object_mut() {
+        root.insert("$id".to_owned(), ID.into());
+    }
+    schema.sort_all_objects();
+    schema
+}
+
+/// The published schema, and beyond it what no regular expression can say.
+pub(super) fn strict() -> Value {
+    let mut schema = published();
+    for_each_object(&mut schema, &mut |object| {
+        // Cross-field checks find these with better places.
+        object.remove("uniqueItems");
+        object.remove("propertyNames");
+        // A list of words is one fault, not a failed branch for each.
+        if let Some(words) = object.get("oneOf").and_then(Value::as_array).and_then(|branches| words(branches)) {
+            object.remove("oneOf");
+            object.insert("enum".to_owned(), words);
+        }
+    });
+    for (name, _) in SCALARS {
+        if let Some(scalar) = schema.pointer_mut(&format!("/$defs/{name}")) {
+            *scalar = json!({"type": "string", "format": format!("dockseal-{name}")});
+        }
+    }
+    schema
+}
+
+fn words(branches: &[Value]) -> Option<Value> {
+    branches.iter().map(|branch| branch.get("const").cloned()).collect::<Option<Vec<_>>>().map(Value::Array)
+}
+
+/// An optional field has no default value; `null` is not even allowed.
+fn forget_null_defaults(schema: &mut Value) {
+    for_each_object(schema, &mut |object| {
+        if object.get("default").is_some_and(Value::is_null) {
+            object.remove("default");
+        }
+    });
+}
+
+fn for_each_object(value: &mut Value, change: &mut impl FnMut(&mut serde_json::Map<String, Value>)) {
+    match value {
+        Value::Object(object) => {
+            change(object);
+            object.values_mut().for_each(|value| for_each_object(value, change));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|value| for_each_object(value, change)),
+        _ => {}
+    }
+}
+
+/// `dockseal: 1`
+pub(super) fn format_one(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "const": 1})
+}
+
+/// Keys that a manifest may not give under `daemon`: what is derived, and `hosts` in other letters.
+pub(super) fn daemon_keys() -> Value {
+    json!({"anyOf": [{"const": "hosts"}, {"not": {"pattern": "^([tT][lL][sS].*|[hH][oO][sS][tT][sS])$"}}]})
+}
+
+/// Exactly one of three fields. By hand, as the derived `oneOf` gives editors and people three errors for one fault.
+impl schemars::JsonSchema for PassphraseSource {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "PassphraseSource".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let described = |mut schema: Schema, description: &str| {
+            schema.insert("description".to_owned(), description.into());
+            schema
+        };
+        let file = described(generator.subschema_for::<AbsolutePath>(), "A file; its first line without the newline.");
+        let env = described(generator.subschema_for::<EnvironmentName>(), "The name of an environment variable.");
+        let credential = described(
+            generator.subschema_for::<CredentialName>(),
+            "The name of a systemd credential (`LoadCredential=`), read from `$CREDENTIALS_DIRECTORY`.",
+        );
+        json_schema!({
+            "description": "Where the CA key's passphrase comes from: exactly one of `file`, `env` and `credential`.",
+            "type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 1,
+            "properties": {"file": file, "env": env, "credential": credential},
+            "examples": [{"file": "/root/ca.passphrase"}, {"env": "DOCKSEAL_CA_PASSPHRASE"}, {"credential": "ca-passphrase"}]
+        })
+    }
+}

@@ -1,0 +1,280 @@
+//! Text → [`Manifest`], or every fault of it.
+//!
+//! The types decide first, as that takes microseconds; only where they refuse is the schema built and asked, because it
+//! finds every fault where serde stops at the first. So the types must accept nothing that the schema refuses, which a
+//! property test in `tests.rs` holds up. Checks between fields follow on whatever part could be read.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::load::Document;
+use super::locate::Node;
+use super::nearest::nearest;
+use super::problem::{Code, MOST, Problem, Refusal, quoted};
+use super::scalar::ScalarError;
+use super::{Manifest, check, load, schema};
+
+const PASSPHRASE: &str = "/ca/passphrase";
+const PASSPHRASE_HINT: &str =
+    "write `{file: /path}`, `{env: NAME}` or `{credential: NAME}`, never the passphrase itself";
+
+/// Reads a manifest, or says all that is wrong with it.
+pub(super) fn parse(text: &[u8]) -> Result<Manifest, Refusal> {
+    let document = load::load(text)?;
+    let decoded =
+        if document.value.is_object() { Manifest::deserialize(&document.value).map_err(Some) } else { Err(None) };
+    let mut faults = Faults::new(document);
+    if decoded.is_err() {
+        against_schema(&mut faults);
+    }
+    check::check(&mut faults);
+    match decoded {
+        Ok(manifest) if faults.list.is_empty() => return Ok(manifest),
+        Err(Some(error)) if faults.list.is_empty() => {
+            faults.report("", Code::InvalidValue, error.to_string(), "compare with the schema: `dockseal schema`");
+        }
+        _ => {}
+    }
+    Err(faults.into())
+}
+
+/// The faults found so far, and where they stand.
+pub(super) struct Faults {
+    pub value: Value,
+    root: Node,
+    list: Vec<Problem>,
+    seen: BTreeSet<(usize, Code)>,
+    /// Starts of what the YAML guard has found fault with: what the schema says of it follows from that.
+    unreadable: BTreeSet<usize>,
+}
+
+impl Faults {
+    fn new(document: Document) -> Self {
+        let unreadable = document.problems.iter().map(|problem| problem.place.start).collect();
+        Self { value: document.value, root: document.root, list: document.problems, seen: BTreeSet::new(), unreadable }
+    }
+
+    /// A fault of the value at `pointer`.
+    pub fn report(&mut self, pointer: &str, code: Code, message: impl Into<String>, hint: impl Into<String>) {
+        let place = self.root.at(pointer).place();
+        self.add(place, code, message.into(), hint.into(), None);
+    }
+
+    /// A fault of the value at `pointer` that comes from another one.
+    pub fn report_with(&mut self, pointer: &str, code: Code, text: (String, &str), related: (&str, &str)) {
+        let place = self.root.at(pointer).place();
+        let (other, label) = related;
+        let other = self.root.at(other).place();
+        self.add(place, code, text.0, text.1.to_owned(), Some((other, label.to_owned())));
+    }
+
+    /// A fault of the key itself.
+    pub fn report_key(&mut self, parent: &str, key: &str, code: Code, message: String, hint: String) {
+        let parent = self.root.at(parent);
+        let place = parent.child(key).map_or_else(|| parent.head(), Node::head);
+        self.add(place, code, message, hint, None);
+    }
+
+    fn add(
+        &mut self,
+        place: Range<usize>,
+        code: Code,
+        message: String,
+        hint: String,
+        related: Option<(Range<usize>, String)>,
+    ) {
+        if self.list.len() <= MOST && self.seen.insert((place.start, code)) {
+            self.list.push(Problem { code, place, message, hint: Some(hint), related });
+        }
+    }
+}
+
+impl From<Faults> for Refusal {
+    fn from(mut faults: Faults) -> Self {
+        let passphrase = faults.root.at("/ca").child("passphrase").map(|node| (node.head(), node.place()));
+        let mut secret = None;
+        if let Some((key, value)) = passphrase {
+            for problem in &mut faults.list {
+                if value.contains(&problem.place.start) || problem.place == key {
+                    secret = Some(value.clone());
+                    if !matches!(problem.code, Code::PassphraseSource | Code::InvalidPassphraseName) {
+                        problem.code.explanation().clone_into(&mut problem.message);
+                        problem.hint = Some(PASSPHRASE_HINT.to_owned());
+                    }
+                }
+            }
+        }
+        Self { list: faults.list, secret }
+    }
+}
+
+fn against_schema(faults: &mut Faults) {
+    let strict = schema::strict();
+    let mut options = jsonschema::draft202012::options().should_validate_formats(true);
+    for (name, check) in schema::SCALARS {
+        options = options.with_format(format!("dockseal-{name}"), move |text: &str| check(text).is_none());
+    }
+    let Ok(validator) = options.build(&strict) else {
+        // A test builds it; were it broken all the same, serde's error still says what is wrong.
+        return;
+    };
+    let value = std::mem::take(&mut faults.value);
+    for error in validator.iter_errors(&value).take(MOST + 1) {
+        one_fault(faults, &strict, &value, &error);
+    }
+    faults.value = value;
+}
+
+fn one_fault(faults: &mut Faults, strict: &Value, value: &Value, error: &jsonschema::ValidationError<'_>) {
+    let pointer = error.instance_path().as_str();
+    if faults.unreadable.contains(&faults.root.at(pointer).place().start) && !pointer.is_empty() {
+        return;
+    }
+    if pointer.starts_with(PASSPHRASE) {
+        return passphrase(faults, pointer);
+    }
+    let found = value.pointer(pointer).unwrap_or(&Value::Null);
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            unexpected.iter().take(MOST).for_each(|key| unknown_field(faults, strict, pointer, key));
+        }
+        ValidationErrorKind::Required { property } => {
+            let property = property.as_str().unwrap_or_default();
+            let message = format!("`{property}` is missing");
+            let place = faults.root.at(pointer).head();
+            let place = if pointer.is_empty() { place.start..place.start } else { place };
+            let hint = description(strict, &format!("{pointer}/{property}"))
+                .map_or_else(|| "add it".to_owned(), |text| format!("add it: {text}"));
+            faults.add(place, Code::MissingField, message, hint, None);
+        }
+        ValidationErrorKind::Format { .. } => {
+            if let Some(fault) = scalar_fault(strict, pointer, found) {
+                faults.report(pointer, fault.code, fault.message, fault.hint);
+            }
+        }
+        ValidationErrorKind::Type { kind } => {
+            let (wanted, is_string) = match kind {
+                TypeKind::Single(kind) => (kind_name(kind.as_str()), kind.as_str() == "string"),
+                TypeKind::Multiple(_) => ("another kind of value", false),
+            };
+            let hint = match found {
+                Value::Null => "leave the key out where it has no value",
+                Value::Bool(_) | Value::Number(_) if is_string => "put it in quotes",
+                _ => "compare with the schema: `dockseal schema`",
+            };
+            let message = format!("{wanted} is expected here, not {}", kind_name(kind_of(found)));
+            faults.report(pointer, Code::WrongType, message, hint);
+        }
+        ValidationErrorKind::Enum { options } => unknown_word(faults, pointer, found, options),
+        ValidationErrorKind::Constant { .. } => unsupported_format(faults),
+        ValidationErrorKind::MinItems { .. } => {
+            faults.report(pointer, Code::EmptyList, "this list is empty", "add an entry, or leave the key out");
+        }
+        ValidationErrorKind::MaxLength { .. } => {}
+        _ => faults.report(
+            pointer,
+            Code::InvalidValue,
+            format!("this value breaks the schema's rule `{}`", error.kind().keyword()),
+            "compare with the schema: `dockseal schema`",
+        ),
+    }
+}
+
+/// `dockseal` is something else than 1.
+pub(super) fn unsupported_format(faults: &mut Faults) {
+    let message = "this format is not known to this version of dockseal";
+    faults.report("/dockseal", Code::UnsupportedFormat, message, "write `dockseal: 1`");
+}
+
+/// Whatever stands where a passphrase's source belongs may be the passphrase itself, so no message repeats it.
+fn passphrase(faults: &mut Faults, pointer: &str) {
+    let message = match pointer.strip_prefix(PASSPHRASE).unwrap_or_default() {
+        "/file" => "this is no absolute path of a file",
+        "/env" => "this is no name of an environment variable",
+        "/credential" => "this is no name of a systemd credential",
+        _ => {
+            let message = "`passphrase` needs exactly one of `file`, `env` and `credential`";
+            let place = faults.root.at(PASSPHRASE).head();
+            return faults.add(place, Code::PassphraseSource, message.to_owned(), PASSPHRASE_HINT.to_owned(), None);
+        }
+    };
+    faults.report(pointer, Code::InvalidPassphraseName, message, PASSPHRASE_HINT);
+}
+
+fn unknown_field(faults: &mut Faults, strict: &Value, pointer: &str, key: &str) {
+    let known: Vec<&str> = subschema(strict, pointer)
+        .and_then(|schema| schema.get("properties")?.as_object())
+        .map(|properties| properties.keys().map(String::as_str).collect())
+        .unwrap_or_default();
+    let hint = match nearest(key, &known) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("known here: {}", known.join(", ")),
+    };
+    faults.report_key(pointer, key, Code::UnknownField, format!("unknown field {}", quoted(key)), hint);
+}
+
+fn unknown_word(faults: &mut Faults, pointer: &str, found: &Value, options: &Value) {
+    let words: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let Some(word) = found.as_str() else {
+        let message = format!("a word is expected here, not {}", kind_name(kind_of(found)));
+        return faults.report(pointer, Code::WrongType, message, format!("write one of {}", words.join(", ")));
+    };
+    let hint = match nearest(word, &words) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("write one of {}", words.join(", ")),
+    };
+    faults.report(pointer, Code::UnknownWord, format!("{} is not known here", quoted(word)), hint);
+}
+
+fn scalar_fault(strict: &Value, pointer: &str, found: &Value) -> Option<ScalarError> {
+    let format = subschema(strict, pointer)?.get("format")?.as_str()?;
+    let (_, check) = schema::SCALARS.into_iter().find(|(name, _)| format.strip_prefix("dockseal-") == Some(name))?;
+    check(found.as_str()?)
+}
+
+fn description<'s>(strict: &'s Value, pointer: &str) -> Option<&'s str> {
+    let (parent, key) = pointer.rsplit_once('/')?;
+    subschema(strict, parent)?.get("properties")?.get(key)?.get("description")?.as_str()
+}
+
+/// The schema of the value at `pointer`.
+fn subschema<'s>(strict: &'s Value, pointer: &str) -> Option<&'s Value> {
+    let resolve = |schema: &'s Value| match schema.get("$ref").and_then(Value::as_str) {
+        Some(reference) => strict.pointer(reference.strip_prefix('#')?),
+        None => Some(schema),
+    };
+    let mut schema = resolve(strict)?;
+    for token in pointer.split('/').skip(1) {
+        let next =
+            schema.get("properties").and_then(|properties| properties.get(token)).or_else(|| schema.get("items"))?;
+        schema = resolve(next)?;
+    }
+    Some(schema)
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// What people call a kind of value.
+fn kind_name(kind: &str) -> &'static str {
+    match kind {
+        "null" => "nothing",
+        "boolean" => "true or false",
+        "integer" | "number" => "a number",
+        "string" => "a string",
+        "array" => "a list",
+        _ => "a mapping",
+    }
+}

@@ -1,0 +1,3 @@
+//! Facts → text for people and for programs. Nothing here prints.
+
+pub mod diagnostic;
