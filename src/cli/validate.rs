@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::manifest::{Code, MOST_BYTES, Manifest, Problems};
+use crate::manifest::{Code, MOST_BYTES, Manifest, Problems, printable};
 use crate::render::diagnostic;
 
 /// Writes `FILE: ok` to `out` for each good file, and all problems of the others to `err`. Returns whether all are good.
@@ -13,7 +13,7 @@ pub fn run(files: &[PathBuf], is_coloured: bool, out: &mut dyn Write, err: &mut 
     let mut is_good = true;
     for file in files {
         match read_manifest(file) {
-            Ok(_) => writeln!(out, "{}: ok", file.display().to_string().escape_debug())?,
+            Ok(_) => writeln!(out, "{}: ok", printable(&file.display().to_string()))?,
             Err(problems) => {
                 is_good = false;
                 err.write_all(diagnostic::render(&problems, is_coloured).as_bytes())?;

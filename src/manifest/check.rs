@@ -198,7 +198,8 @@ fn ports(faults: &mut Faults, parts: &Parts) {
         // The very same entry twice has been reported.
         if let Some((place, _)) = rival.filter(|(_, rival)| rival != host) {
             let message = format!("{} wants port {port}, which is taken by another entry", quoted(&value.to_string()));
-            let text = (message, "keep one of them: `0.0.0.0` and `[::]` both mean every address, IPv4 and IPv6");
+            let text =
+                (message, "keep one of them: `0.0.0.0` and `[::]` both mean every address, `localhost` is 127.0.0.1");
             faults.report_with(pointer, Code::WildcardTwice, text, (place, "takes the port"));
         }
         earlier.any = earlier.any.or(this);

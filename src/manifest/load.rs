@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::locate::{Children, Node};
 use super::plain;
-use super::problem::{Code, MOST, Problem, quoted};
+use super::problem::{Code, MOST, Problem, is_invisible, quoted};
 
 /// A manifest is at most so large: 1 MiB, about 20,000 clients.
 pub const MOST_BYTES: usize = 1 << 20;
@@ -65,11 +65,8 @@ fn text(bytes: &[u8]) -> Result<&str, Vec<Problem>> {
     if faults.is_empty() { Ok(text) } else { Err(faults) }
 }
 
-/// Characters that are not seen, end a line for some readers only, or turn the order of the text around them.
 fn is_forbidden(c: char) -> bool {
-    let is_line_end = matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}');
-    let is_bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || is_line_end || is_bidi || c == '\u{feff}'
+    is_invisible(c) && !matches!(c, '\n' | '\r' | '\t')
 }
 
 fn forbidden(at: usize, c: char) -> Problem {
@@ -258,7 +255,7 @@ impl Guard<'_> {
             let message = format!("{} means different things to different readers of YAML", quoted(text));
             let hint = format!(
                 "quote it: `\"{}\"`; booleans are `true` and `false`, numbers plain decimals",
-                text.escape_debug()
+                quoted(text).trim_matches('`')
             );
             self.report(problem(Code::YamlAmbiguous, place.clone(), message, &hint));
             Value::String(text.to_owned())

@@ -17,6 +17,8 @@ mod problem;
 mod scalar;
 mod schema;
 mod subject;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 use std::net::IpAddr;
@@ -31,7 +33,7 @@ pub use endpoint::Endpoint;
 pub use load::MOST_BYTES;
 pub use locate::Position;
 pub use name::{ClientName, DnsName};
-pub use problem::{Code, Problem, Problems};
+pub use problem::{Code, Problem, Problems, printable};
 pub use scalar::{AbsolutePath, DropInName, Lifetime, ScalarError, UnitName};
 pub use schema::text as schema_text;
 

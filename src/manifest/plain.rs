@@ -49,7 +49,6 @@ fn looks_like_number(text: &str) -> bool {
     if matches!(lower.as_str(), ".inf" | ".nan" | "-0") {
         return true;
     }
-    let first_is_digit = lower.starts_with(|c: char| c.is_ascii_digit());
     let radix = |prefix: &str| {
         lower.strip_prefix(prefix).is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit() || b == b'_'))
     };
@@ -63,17 +62,25 @@ fn looks_like_number(text: &str) -> bool {
             && lower.bytes().filter(|byte| *byte == b'.').count() <= 1
             && !is_hyphenated(&lower)
     };
-    let is_sexagesimal = first_is_digit
-        && lower.contains(':')
-        && !lower.contains("::")
-        && lower.bytes().all(|byte| byte.is_ascii_digit() || b":._".contains(&byte));
-    is_float || is_sexagesimal || is_date(&lower)
+    is_float || is_sexagesimal(&lower) || is_date(&lower)
 }
 
 /// Words like `2026-report` are text, and so is `1-2`; `1e-3` is not.
 fn is_hyphenated(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.iter().enumerate().any(|(i, byte)| *byte == b'-' && i > 0 && bytes.get(i - 1) != Some(&b'e'))
+}
+
+/// `20:30` and `1:30:00.5`, which YAML 1.1 counts in sixties.
+fn is_sexagesimal(text: &str) -> bool {
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let mut parts = whole.split(':');
+    let is_fraction = fraction.is_empty() || is_digits(fraction);
+    is_fraction
+        && parts.next().is_some_and(is_digits)
+        && whole.contains(':')
+        && parts.all(|part| is_digits(part) && part.len() <= 2)
 }
 
 /// `2026-11-22`, alone or with a time after it (YAML 1.1 timestamps).
@@ -113,6 +120,8 @@ mod tests {
             ("-", json!("-")),
             (".", json!(".")),
             ("e3", json!("e3")),
+            ("0.0.0.0:2376", json!("0.0.0.0:2376")),
+            ("10.0.0.0/8", json!("10.0.0.0/8")),
             ("tcp://0.0.0.0:2376", json!("tcp://0.0.0.0:2376")),
         ] {
             assert_eq!(resolve(text), Some(value), "{text}");
@@ -148,6 +157,8 @@ mod tests {
             "5.",
             "1:30",
             "20:30:15",
+            "1:30.5",
+            "1:2:3:4:5:6:7:8",
             "2026-11-22",
             "2026-1-2 10:00:00",
             "-0",

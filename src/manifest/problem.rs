@@ -131,14 +131,11 @@ impl Problems {
     /// `name` is what the user calls the file. Bytes that are no UTF-8 are replaced for showing; places before them stay.
     pub(super) fn new(name: &str, text: &[u8], refusal: Refusal) -> Self {
         let Refusal { mut list, secret } = refusal;
-        let mut text = String::from_utf8_lossy(text).into_owned();
-        if let Some(secret) = secret {
-            text = masked(&text, &secret);
-        }
+        let text = shown(&String::from_utf8_lossy(text), &secret.unwrap_or_default());
         list.sort_by(|a, b| (a.place.start, a.code).cmp(&(b.place.start, b.code)));
         let more = list.len() > MOST;
         list.truncate(MOST);
-        Self { name: name.to_owned(), text, list, more }
+        Self { name: printable(name), text, list, more }
     }
 
     /// A fault of the file as a whole, found before there was a text.
@@ -152,7 +149,7 @@ impl Problems {
         &self.name
     }
 
-    /// The whole text; empty where it could not be read.
+    /// The whole text, fit to be shown; empty where it could not be read.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -192,16 +189,33 @@ impl From<Vec<Problem>> for Refusal {
     }
 }
 
-/// The text with a dot in place of each character of the secret, as many bytes long, so that places and columns stay.
-fn masked(text: &str, secret: &Range<usize>) -> String {
+/// The text as it may be shown: a dot stands for each character of the secret and for each one that a terminal would
+/// obey or not show. Each is as many bytes long as what it stands for, so that places and columns stay.
+fn shown(text: &str, secret: &Range<usize>) -> String {
     let dot = |(at, c): (usize, char)| match c.len_utf8() {
-        _ if !secret.contains(&at) || c == '\n' => c,
+        _ if matches!(c, '\n' | '\r' | '\t') || !(secret.contains(&at) || is_invisible(c)) => c,
         1 => '*',
         2 => '\u{b7}',
         3 => '\u{2022}',
         _ => '\u{1f784}',
     };
     text.char_indices().map(dot).collect()
+}
+
+/// Whether a character is a control, ends a line for some readers only, or turns the order of the text around it.
+pub(super) fn is_invisible(c: char) -> bool {
+    let is_line_end = matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}');
+    let is_bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || is_line_end || is_bidi || c == '\u{feff}'
+}
+
+/// A name that comes from outside, with what a terminal would obey as escapes.
+pub fn printable(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for c in name.chars() {
+        if is_invisible(c) { text.extend(c.escape_debug()) } else { text.push(c) }
+    }
+    text
 }
 
 impl<'a> IntoIterator for &'a Problems {

@@ -18,6 +18,10 @@ use super::problem::{Code, MOST, Problem, Refusal, quoted};
 use super::scalar::ScalarError;
 use super::{Manifest, check, load, schema};
 
+/// Lists that may be long, and how much of one is validated at a time.
+const LISTS: [&str; 4] = ["/clients", "/server/sans/dns", "/server/sans/ip", "/daemon/hosts"];
+const PIECE: usize = 1000;
+
 const PASSPHRASE: &str = "/ca/passphrase";
 const PASSPHRASE_HINT: &str =
     "write `{file: /path}`, `{env: NAME}` or `{credential: NAME}`, never the passphrase itself";
@@ -47,7 +51,7 @@ pub(super) struct Faults {
     pub value: Value,
     root: Node,
     list: Vec<Problem>,
-    seen: BTreeSet<(usize, Code)>,
+    seen: BTreeSet<(usize, Code, String)>,
     /// Starts of what the YAML guard has found fault with: what the schema says of it follows from that.
     unreadable: BTreeSet<usize>,
 }
@@ -87,7 +91,7 @@ impl Faults {
         hint: String,
         related: Option<(Range<usize>, String)>,
     ) {
-        if self.list.len() <= MOST && self.seen.insert((place.start, code)) {
+        if self.list.len() <= MOST && self.seen.insert((place.start, code, message.clone())) {
             self.list.push(Problem { code, place, message, hint: Some(hint), related });
         }
     }
@@ -122,23 +126,64 @@ fn against_schema(faults: &mut Faults) {
         // A test builds it; were it broken all the same, serde's error still says what is wrong.
         return;
     };
-    let value = std::mem::take(&mut faults.value);
-    for error in validator.iter_errors(&value).take(MOST + 1) {
-        one_fault(faults, &strict, &value, &error);
+    // The validator keeps every error in memory, some kilobytes each, so it sees long lists in pieces.
+    let mut value = std::mem::take(&mut faults.value);
+    let rests = LISTS.map(|list| {
+        let items = value.pointer_mut(list).and_then(Value::as_array_mut);
+        items.map(|items| items.split_off(items.len().min(PIECE))).unwrap_or_default()
+    });
+    for error in validator.iter_errors(&value) {
+        one_fault(faults, &strict, &value, error.instance_path().as_str(), error.kind(), 0);
+    }
+    for (list, rest) in LISTS.into_iter().zip(rests) {
+        let mut whole = Vec::new();
+        for piece in rest.chunks(PIECE) {
+            let Some(items) = value.pointer_mut(list).and_then(Value::as_array_mut) else { break };
+            whole.append(&mut std::mem::replace(items, piece.to_vec()));
+            for error in validator.iter_errors(&value) {
+                let pointer = error.instance_path().as_str();
+                if pointer.strip_prefix(list).is_some_and(|inside| inside.starts_with('/')) {
+                    one_fault(faults, &strict, &value, pointer, error.kind(), whole.len());
+                }
+            }
+        }
+        if let Some(items) = value.pointer_mut(list).and_then(Value::as_array_mut) {
+            whole.append(items);
+            *items = whole;
+        }
     }
     faults.value = value;
 }
 
-fn one_fault(faults: &mut Faults, strict: &Value, value: &Value, error: &jsonschema::ValidationError<'_>) {
-    let pointer = error.instance_path().as_str();
+/// `/clients/3/name` → `/clients/1003/name`
+fn shifted(pointer: &str, by: usize) -> String {
+    let list = LISTS.into_iter().find(|list| by > 0 && pointer.starts_with(list)).unwrap_or_default();
+    let inside = pointer.strip_prefix(list).and_then(|inside| inside.strip_prefix('/')).unwrap_or_default();
+    let (index, field) = inside.split_once('/').map_or((inside, None), |(index, field)| (index, Some(field)));
+    match (index.parse::<usize>(), field) {
+        (Ok(index), Some(field)) if by > 0 => format!("{list}/{}/{field}", index + by),
+        (Ok(index), None) if by > 0 => format!("{list}/{}", index + by),
+        _ => pointer.to_owned(),
+    }
+}
+
+fn one_fault(
+    faults: &mut Faults,
+    strict: &Value,
+    value: &Value,
+    in_piece: &str,
+    kind: &ValidationErrorKind,
+    shift: usize,
+) {
+    let pointer = &*shifted(in_piece, shift);
     if faults.unreadable.contains(&faults.root.at(pointer).place().start) && !pointer.is_empty() {
         return;
     }
     if pointer.starts_with(PASSPHRASE) {
         return passphrase(faults, pointer);
     }
-    let found = value.pointer(pointer).unwrap_or(&Value::Null);
-    match error.kind() {
+    let found = value.pointer(in_piece).unwrap_or(&Value::Null);
+    match kind {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             unexpected.iter().take(MOST).for_each(|key| unknown_field(faults, strict, pointer, key));
         }
@@ -157,17 +202,7 @@ fn one_fault(faults: &mut Faults, strict: &Value, value: &Value, error: &jsonsch
             }
         }
         ValidationErrorKind::Type { kind } => {
-            let (wanted, is_string) = match kind {
-                TypeKind::Single(kind) => (kind_name(kind.as_str()), kind.as_str() == "string"),
-                TypeKind::Multiple(_) => ("another kind of value", false),
-            };
-            let hint = match found {
-                Value::Null => "leave the key out where it has no value",
-                Value::Bool(_) | Value::Number(_) if is_string => "put it in quotes",
-                _ => "compare with the schema: `dockseal schema`",
-            };
-            let message = format!("{wanted} is expected here, not {}", kind_name(kind_of(found)));
-            faults.report(pointer, Code::WrongType, message, hint);
+            wrong_type(faults, strict, pointer, found, kind);
         }
         ValidationErrorKind::Enum { options } => unknown_word(faults, pointer, found, options),
         ValidationErrorKind::Constant { .. } => unsupported_format(faults),
@@ -178,10 +213,33 @@ fn one_fault(faults: &mut Faults, strict: &Value, value: &Value, error: &jsonsch
         _ => faults.report(
             pointer,
             Code::InvalidValue,
-            format!("this value breaks the schema's rule `{}`", error.kind().keyword()),
+            format!("this value breaks the schema's rule `{}`", kind.keyword()),
             "compare with the schema: `dockseal schema`",
         ),
     }
+}
+
+fn wrong_type(faults: &mut Faults, strict: &Value, pointer: &str, found: &Value, kind: &TypeKind) {
+    if pointer == "/dockseal" {
+        return unsupported_format(faults);
+    }
+    let wanted = match kind {
+        TypeKind::Single(kind) => kind_name(kind.as_str()),
+        TypeKind::Multiple(_) => "another kind of value",
+    };
+    let hint = match found {
+        Value::Null => "leave the key out where it has no value".to_owned(),
+        Value::Bool(_) | Value::Number(_) if wanted == kind_name("string") => {
+            let in_quotes = Value::String(found.to_string());
+            scalar_fault(strict, pointer, &in_quotes).map_or_else(|| "put it in quotes".to_owned(), |fault| fault.hint)
+        }
+        _ => "compare with the schema: `dockseal schema`".to_owned(),
+    };
+    let message = match found {
+        Value::Null => format!("{wanted} is expected here, but nothing is given"),
+        _ => format!("{wanted} is expected here, not {}", kind_name(kind_of(found))),
+    };
+    faults.report(pointer, Code::WrongType, message, hint);
 }
 
 /// `dockseal` is something else than 1.

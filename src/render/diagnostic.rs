@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use crate::manifest::{Problem, Problems};
 
@@ -14,10 +14,10 @@ const WINDOW: usize = 1000;
 /// is, whatever the file holds.
 pub fn render(problems: &Problems, is_coloured: bool) -> String {
     let renderer = if is_coloured { Renderer::styled() } else { Renderer::plain() };
-    let name = normalize_untrusted_str(problems.name());
+    let name = problems.name();
     let mut text = String::new();
     for problem in problems {
-        text.push_str(&renderer.render(&[report(problems, problem, &name)]));
+        text.push_str(&renderer.render(&[report(problems, problem, name)]));
         text.push_str("\n\n");
     }
     let count = problems.len();
