@@ -1,11 +1,13 @@
 //! How fields are decoded where serde's derived way takes more than the schema allows: it reads a struct from a list, an
 //! enum from a mapping, and a null as an absent value. Also the defaults.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::de::value::StringDeserializer;
-use serde::de::{Deserialize, Deserializer, Error};
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::pki::KeyAlgorithm;
@@ -48,12 +50,29 @@ pub(super) fn object<'de, T: for<'v> Deserialize<'v>, D: Deserializer<'de>>(dese
     T::deserialize(&Value::Object(entries)).map_err(D::Error::custom)
 }
 
-/// A list of structs.
+/// A list of structs, each from a mapping alone. One by one, as a copy of a long list takes much memory.
 pub(super) fn objects<'de, T: for<'v> Deserialize<'v>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
-    let items = Vec::<Map<String, Value>>::deserialize(deserializer)?;
-    items.into_iter().map(|item| T::deserialize(&Value::Object(item)).map_err(D::Error::custom)).collect()
+    struct Objects<T>(PhantomData<T>);
+
+    impl<'de, T: for<'v> Deserialize<'v>> Visitor<'de> for Objects<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of mappings")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(item) = items.next_element::<Map<String, Value>>()? {
+                list.push(T::deserialize(&Value::Object(item)).map_err(A::Error::custom)?);
+            }
+            Ok(list)
+        }
+    }
+
+    deserializer.deserialize_seq(Objects(PhantomData))
 }
 
 /// One word of an enum, from a string alone.

@@ -4,7 +4,6 @@
 //! duplicate keys and knows no places: it reads saphyr-parser's events one by one within fixed limits, and takes only
 //! what all readers of YAML understand alike. The two readers then have to come to the same value.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
@@ -115,7 +114,7 @@ struct Frame {
 
 enum Open {
     List { values: Vec<Value>, nodes: Vec<Node> },
-    Map { values: Map<String, Value>, nodes: BTreeMap<String, Node>, key: Option<Key> },
+    Map { values: Map<String, Value>, nodes: Vec<(Box<str>, Node)>, key: Option<Key> },
 }
 
 /// A key whose value has not been seen. One without a name is faulty, and its value is dropped.
@@ -164,7 +163,7 @@ impl Guard<'_> {
                 }
                 Event::MappingStart(anchor, tag) => {
                     self.decorations(&place, anchor, tag.is_some());
-                    self.open(&place, Open::Map { values: Map::new(), nodes: BTreeMap::new(), key: None })?;
+                    self.open(&place, Open::Map { values: Map::new(), nodes: Vec::new(), key: None })?;
                 }
                 Event::SequenceEnd | Event::MappingEnd => self.close(&place),
                 Event::DocumentEnd | Event::StreamStart | Event::StreamEnd | Event::Nothing => {}
@@ -236,8 +235,14 @@ impl Guard<'_> {
         let is_bracket = place.len() == 1;
         let end = if is_bracket { place.end } else { frame.end.unwrap_or(place.start).max(frame.start) };
         let (value, children) = match frame.open {
-            Open::List { values, nodes } => (Value::Array(values), Children::List(nodes)),
-            Open::Map { values, nodes, .. } => (Value::Object(values), Children::Map(nodes)),
+            Open::List { values, mut nodes } => {
+                nodes.shrink_to_fit();
+                (Value::Array(values), Children::List(nodes))
+            }
+            Open::Map { values, mut nodes, .. } => {
+                nodes.shrink_to_fit();
+                (Value::Object(values), Children::Map(nodes))
+            }
         };
         self.complete(value, Node { key: None, value: frame.start..end, children }, false);
     }
@@ -294,7 +299,7 @@ impl Guard<'_> {
             }
             Open::Map { values, nodes, key } => match key.take() {
                 None => {
-                    let (name, fault) = if is_dropped { (None, None) } else { as_key(value, &node, nodes) };
+                    let (name, fault) = if is_dropped { (None, None) } else { as_key(value, &node, values, nodes) };
                     *key = Some(Key { name, place: node.value });
                     fault
                 }
@@ -302,7 +307,7 @@ impl Guard<'_> {
                 Some(Key { name: Some(name), place }) => {
                     node.key = Some(place);
                     values.insert(name.clone(), value);
-                    nodes.insert(name, node);
+                    nodes.push((name.into_boxed_str(), node));
                     None
                 }
             },
@@ -313,14 +318,22 @@ impl Guard<'_> {
     }
 }
 
-fn as_key(value: Value, node: &Node, earlier: &BTreeMap<String, Node>) -> (Option<String>, Option<Problem>) {
+fn as_key(
+    value: Value,
+    node: &Node,
+    values: &Map<String, Value>,
+    nodes: &[(Box<str>, Node)],
+) -> (Option<String>, Option<Problem>) {
     let place = node.value.clone();
     let Value::String(name) = value else {
         return (None, Some(problem(Code::YamlKey, place, "a key has to be a string", "quote it")));
     };
-    let Some(first) = earlier.get(&name) else { return (Some(name), None) };
+    if !values.contains_key(&name) {
+        return (Some(name), None);
+    }
     let mut fault =
         problem(Code::DuplicateKey, place, format!("the key {} is there twice", quoted(&name)), "keep one of them");
-    fault.related = first.key.clone().map(|key| (key, "first given here".to_owned()));
+    let first = nodes.iter().find(|(key, _)| **key == *name).and_then(|(_, first)| first.key.clone());
+    fault.related = first.map(|key| (key, "first given here".to_owned()));
     (None, Some(fault))
 }

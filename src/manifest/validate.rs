@@ -64,12 +64,18 @@ impl Faults {
 
     /// A fault of the value at `pointer`.
     pub fn report(&mut self, pointer: &str, code: Code, message: impl Into<String>, hint: impl Into<String>) {
+        if self.list.len() > MOST {
+            return;
+        }
         let place = self.root.at(pointer).place();
         self.add(place, code, message.into(), hint.into(), None);
     }
 
     /// A fault of the value at `pointer` that comes from another one.
     pub fn report_with(&mut self, pointer: &str, code: Code, text: (String, &str), related: (&str, &str)) {
+        if self.list.len() > MOST {
+            return;
+        }
         let place = self.root.at(pointer).place();
         let (other, label) = related;
         let other = self.root.at(other).place();
@@ -78,6 +84,9 @@ impl Faults {
 
     /// A fault of the key itself.
     pub fn report_key(&mut self, parent: &str, key: &str, code: Code, message: String, hint: String) {
+        if self.list.len() > MOST {
+            return;
+        }
         let parent = self.root.at(parent);
         let place = parent.child(key).map_or_else(|| parent.head(), Node::head);
         self.add(place, code, message, hint, None);

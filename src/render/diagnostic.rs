@@ -63,9 +63,9 @@ impl<'t> Line<'t> {
     fn new(text: &'t str, place: &Range<usize>) -> Self {
         let at = place.start.min(text.len());
         let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-        let line_end = text[at..].find(['\r', '\n']).map_or(text.len(), |end| at + end);
         let start = boundary(text, line_start.max(at.saturating_sub(WINDOW)));
-        let end = boundary(text, line_end.min(at + WINDOW));
+        let end = boundary(text, at + WINDOW);
+        let end = text[at..end].find(['\r', '\n']).map_or(end, |length| at + length);
         let fault = at - start..place.end.clamp(at, end) - start;
         Self { text: &text[start..end], fault, is_cut: start > line_start }
     }
