@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::faults::Faults;
 use super::parts::{At, Parts};
 use super::problem::{Code, quoted};
-use super::validate::{Faults, unsupported_format};
+use super::validate::unsupported_format;
 use super::{DnsName, Endpoint};
 
 /// RFC 5280, ub-common-name.

@@ -1,6 +1,6 @@
 //! YAML text → a JSON value and the place of every part of it, or why the text is not accepted.
 //!
-//! A guard stands in front of serde_yaml, which on hostile text takes all memory or minutes of time, silently drops
+//! A guard stands in front of `serde_yaml`, which on hostile text takes all memory or minutes of time, silently drops
 //! duplicate keys and knows no places: it reads saphyr-parser's events one by one within fixed limits, and takes only
 //! what all readers of YAML understand alike. The two readers then have to come to the same value.
 
@@ -11,10 +11,9 @@ use serde_json::{Map, Value};
 
 use super::locate::{Children, Node};
 use super::plain;
-use super::problem::{Code, MOST, Problem, is_invisible, quoted};
+use super::problem::{Code, MOST, Problem, quoted};
+use super::text::text;
 
-/// A manifest is at most so large: 1 MiB, about 20,000 clients.
-pub const MOST_BYTES: usize = 1 << 20;
 const MOST_DEPTH: usize = 32;
 const MOST_NODES: usize = 100_000;
 
@@ -38,54 +37,6 @@ pub(super) fn load(bytes: &[u8]) -> Result<Document, Vec<Problem>> {
         super::parity::check(text, &guard.done).map_err(|problem| vec![problem])?;
     }
     Ok(guard.done)
-}
-
-/// The bytes as text that holds nothing invisible.
-fn text(bytes: &[u8]) -> Result<&str, Vec<Problem>> {
-    if bytes.len() > MOST_BYTES {
-        let hint = "a manifest is at most 1 MiB (1048576 bytes) large";
-        return Err(vec![problem(Code::FileTooLarge, 0..0, format!("the file has {} bytes", bytes.len()), hint)]);
-    }
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let at = error.valid_up_to();
-        let hint = match bytes {
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it looks like UTF-16: save the file as UTF-8",
-            _ => "save the file as UTF-8",
-        };
-        let byte = bytes.get(at).copied().unwrap_or_default();
-        vec![problem(Code::NotUtf8, at..at, format!("the byte 0x{byte:02x} here is not UTF-8"), hint)]
-    })?;
-    let faults: Vec<_> = text
-        .char_indices()
-        .filter(|(at, c)| is_forbidden(*c) || (*c == '\r' && !text[at + 1..].starts_with('\n')))
-        .take(MOST + 1)
-        .map(|(at, c)| forbidden(at, c))
-        .collect();
-    if faults.is_empty() { Ok(text) } else { Err(faults) }
-}
-
-fn is_forbidden(c: char) -> bool {
-    is_invisible(c) && !matches!(c, '\n' | '\r' | '\t')
-}
-
-fn forbidden(at: usize, c: char) -> Problem {
-    let place = at..at + c.len_utf8();
-    if c == '\u{feff}' {
-        return problem(
-            Code::ByteOrderMark,
-            place,
-            "a byte order mark stands here",
-            "save the file as UTF-8 without BOM",
-        );
-    }
-    let message = format!("the character U+{:04X} is not allowed", u32::from(c));
-    let hint =
-        if c == '\r' { "end lines with LF or CR LF" } else { "take it out, or write it as an escape in double quotes" };
-    problem(Code::ControlCharacter, place, message, hint)
-}
-
-fn problem(code: Code, place: Range<usize>, message: impl Into<String>, hint: &str) -> Problem {
-    Problem { code, place, message: message.into(), hint: Some(hint.to_owned()), related: None }
 }
 
 /// The byte at which each character starts, and the end. Empty for ASCII, where they are the same.
@@ -130,7 +81,7 @@ impl Guard<'_> {
         for event in Parser::new_from_str(self.text) {
             let (event, span) = event.map_err(|error| {
                 let at = self.byte(error.marker());
-                problem(
+                Problem::new(
                     Code::YamlSyntax,
                     at..at,
                     format!("not valid YAML: {}", error.info()),
@@ -143,12 +94,17 @@ impl Guard<'_> {
                     documents += 1;
                     if documents > 1 {
                         let hint = "a file holds one manifest: take the rest out";
-                        return Err(problem(Code::YamlSeveralDocuments, place, "a second document begins here", hint));
+                        return Err(Problem::new(
+                            Code::YamlSeveralDocuments,
+                            place,
+                            "a second document begins here",
+                            hint,
+                        ));
                     }
                 }
                 Event::Alias(_) => {
                     let hint = "write the value out";
-                    self.report(problem(Code::YamlAlias, place.clone(), "aliases are not allowed", hint));
+                    self.report(Problem::new(Code::YamlAlias, place.clone(), "aliases are not allowed", hint));
                     self.count(&place)?;
                     self.complete(Value::Null, Node { value: place, ..Node::default() }, false);
                 }
@@ -173,7 +129,7 @@ impl Guard<'_> {
         if has_value {
             return Ok(());
         }
-        Err(problem(
+        Err(Problem::new(
             Code::YamlEmpty,
             0..0,
             "the file holds no manifest",
@@ -206,17 +162,17 @@ impl Guard<'_> {
             return Ok(());
         }
         let message = "the file holds more than 100,000 values";
-        Err(problem(Code::YamlTooMany, place.clone(), message, "split the clients over several hosts"))
+        Err(Problem::new(Code::YamlTooMany, place.clone(), message, "split the clients over several hosts"))
     }
 
     fn decorations(&mut self, place: &Range<usize>, anchor: usize, has_tag: bool) {
         if anchor != 0 {
             let hint = "take the `&…` out, and write the value out where it is used";
-            self.report(problem(Code::YamlAlias, place.clone(), "anchors are not allowed", hint));
+            self.report(Problem::new(Code::YamlAlias, place.clone(), "anchors are not allowed", hint));
         }
         if has_tag {
             let hint = "take the `!…` out; quotes make a string";
-            self.report(problem(Code::YamlTag, place.clone(), "tags are not allowed", hint));
+            self.report(Problem::new(Code::YamlTag, place.clone(), "tags are not allowed", hint));
         }
     }
 
@@ -224,7 +180,7 @@ impl Guard<'_> {
         self.count(place)?;
         if self.stack.len() == MOST_DEPTH {
             let message = "values are nested more than 32 deep";
-            return Err(problem(Code::YamlTooDeep, place.clone(), message, "no field of a manifest needs that"));
+            return Err(Problem::new(Code::YamlTooDeep, place.clone(), message, "no field of a manifest needs that"));
         }
         self.stack.push(Frame { start: place.start, end: None, open });
         Ok(())
@@ -253,7 +209,7 @@ impl Guard<'_> {
         let value = if is_plain { plain::resolve(text) } else { Some(Value::String(text.to_owned())) };
         if is_key && is_plain && text == "<<" {
             let hint = "write the entries out";
-            self.report(problem(Code::YamlMergeKey, place.clone(), "merge keys are not allowed", hint));
+            self.report(Problem::new(Code::YamlMergeKey, place.clone(), "merge keys are not allowed", hint));
             return self.complete(Value::Null, Node { value: place, ..Node::default() }, true);
         }
         let value = value.unwrap_or_else(|| {
@@ -262,7 +218,7 @@ impl Guard<'_> {
                 "quote it: `\"{}\"`; booleans are `true` and `false`, numbers plain decimals",
                 quoted(text).trim_matches('`')
             );
-            self.report(problem(Code::YamlAmbiguous, place.clone(), message, &hint));
+            self.report(Problem::new(Code::YamlAmbiguous, place.clone(), message, &hint));
             Value::String(text.to_owned())
         });
         let place = if is_plain && text.is_empty() { self.nothing(&place) } else { self.trimmed(place) };
@@ -326,13 +282,17 @@ fn as_key(
 ) -> (Option<String>, Option<Problem>) {
     let place = node.value.clone();
     let Value::String(name) = value else {
-        return (None, Some(problem(Code::YamlKey, place, "a key has to be a string", "quote it")));
+        return (None, Some(Problem::new(Code::YamlKey, place, "a key has to be a string", "quote it")));
     };
     if !values.contains_key(&name) {
         return (Some(name), None);
     }
-    let mut fault =
-        problem(Code::DuplicateKey, place, format!("the key {} is there twice", quoted(&name)), "keep one of them");
+    let mut fault = Problem::new(
+        Code::DuplicateKey,
+        place,
+        format!("the key {} is there twice", quoted(&name)),
+        "keep one of them",
+    );
     let first = nodes.iter().find(|(key, _)| **key == *name).and_then(|(_, first)| first.key.clone());
     fault.related = first.map(|key| (key, "first given here".to_owned()));
     (None, Some(fault))

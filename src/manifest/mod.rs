@@ -6,6 +6,7 @@
 mod check;
 mod decode;
 mod endpoint;
+mod faults;
 mod load;
 mod locate;
 mod name;
@@ -19,6 +20,8 @@ mod schema;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod text;
+mod unit;
 mod validate;
 
 use std::net::IpAddr;
@@ -30,12 +33,12 @@ use serde_json::{Map, Value};
 use crate::pki::KeyAlgorithm;
 
 pub use endpoint::Endpoint;
-pub use load::MOST_BYTES;
-pub use locate::Position;
 pub use name::{ClientName, DnsName};
 pub use problem::{Code, Problem, Problems, printable};
-pub use scalar::{AbsolutePath, DropInName, Lifetime, ScalarError, UnitName};
+pub use scalar::{AbsolutePath, Lifetime};
 pub use schema::text as schema_text;
+pub use text::MOST_BYTES;
+pub use unit::{DropInName, UnitName};
 
 use decode::{addresses, format_one, given, given_as, hosts, object, objects, word, word_given};
 use name::SanAddress;

@@ -1,4 +1,4 @@
-//! The second reader: serde_yaml has to come to the value that the guard came to. Where the two differ, in a corner of
+//! The second reader: `serde_yaml` has to come to the value that the guard came to. Where the two differ, in a corner of
 //! YAML, nobody can tell what a person meant or what another tool will read.
 
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::load::Document;
 use super::locate::escaped;
 use super::problem::{Code, Problem};
 
-/// Compares the guard's reading with serde_yaml's.
+/// Compares the guard's reading with `serde_yaml`'s.
 pub(super) fn check(text: &str, document: &Document) -> Result<(), Problem> {
     let hint = "write this part more simply, with quotes around strings";
     let problem = |code, place, message| Problem { code, place, message, hint: Some(hint.to_owned()), related: None };

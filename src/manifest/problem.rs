@@ -118,6 +118,12 @@ pub struct Problem {
     pub related: Option<(Range<usize>, String)>,
 }
 
+impl Problem {
+    pub(super) fn new(code: Code, place: Range<usize>, message: impl Into<String>, hint: &str) -> Self {
+        Self { code, place, message: message.into(), hint: Some(hint.to_owned()), related: None }
+    }
+}
+
 /// Every fault of one text, in the order of their places. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems {
@@ -132,7 +138,7 @@ impl Problems {
     pub(super) fn new(name: &str, text: &[u8], refusal: Refusal) -> Self {
         let Refusal { mut list, secret } = refusal;
         let text = shown(&String::from_utf8_lossy(text), &secret.unwrap_or_default());
-        list.sort_by(|a, b| (a.place.start, a.code).cmp(&(b.place.start, b.code)));
+        list.sort_by_key(|problem| (problem.place.start, problem.code));
         let more = list.len() > MOST;
         list.truncate(MOST);
         Self { name: printable(name), text, list, more }

@@ -1,5 +1,6 @@
 //! Checked scalars: a value that exists is valid. Each says in its schema what it accepts, and in its error what to write
-//! instead. Names and addresses are in `name.rs`, endpoints in `endpoint.rs`, subject attributes in `subject.rs`.
+//! instead. Names and addresses are in `name.rs`, endpoints in `endpoint.rs`, systemd's
+//! names in `unit.rs`, subject attributes in `subject.rs`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -114,96 +115,6 @@ impl fmt::Display for AbsolutePath {
     }
 }
 
-/// A service unit's name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnitName(pub(super) String);
-
-scalar!(
-    UnitName,
-    r"^[A-Za-z0-9:_.@\\-]+\.service$",
-    "A systemd service, such as `docker.service`.",
-    "maxLength": 255, "examples": ["docker.service", "snap.docker.dockerd.service"]
-);
-
-impl UnitName {
-    /// Takes a whole name with its `.service` (systemd.unit(5)); a template without its instance is none.
-    pub fn parse(text: &str) -> Result<Self, ScalarError> {
-        let wrong = |what: &str, hint: &str| {
-            Err(ScalarError::new(Code::InvalidUnitName, format!("{} {what}", quoted(text)), hint))
-        };
-        let Some(stem) = text.strip_suffix(".service").filter(|stem| !stem.is_empty()) else {
-            return wrong("is no service unit", "write the whole name, such as `docker.service`");
-        };
-        if text.contains('/') {
-            return wrong("holds a slash", "write the unit's name, not its path");
-        }
-        if stem.ends_with('@') {
-            return wrong("is a template", "name an instance of it, such as `docker@main.service`");
-        }
-        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b":_.@\\-".contains(&byte);
-        if !stem.bytes().all(is_allowed) || text.len() > 255 || stem.starts_with(['.', '-']) {
-            return wrong("is no unit name", "letters, digits and `:-_.\\@`, at most 255 of them (systemd.unit(5))");
-        }
-        Ok(Self(text.to_owned()))
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for UnitName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A drop-in's file name, ending in `.conf`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DropInName(pub(super) String);
-
-scalar!(
-    DropInName,
-    r"^[A-Za-z0-9_@][A-Za-z0-9_.@-]*\.conf$",
-    "The file name of a systemd drop-in. Among all drop-ins of the unit it has to sort last.",
-    "maxLength": 255, "examples": ["zz-dockseal.conf"]
-);
-
-impl DropInName {
-    /// Takes a file name that systemd reads: `*.conf`, not hidden.
-    pub fn parse(text: &str) -> Result<Self, ScalarError> {
-        let wrong = |what: &str, hint: &str| {
-            Err(ScalarError::new(Code::InvalidDropInName, format!("{} {what}", quoted(text)), hint))
-        };
-        if text.contains('/') {
-            return wrong("holds a slash", "write a file name; its folder follows from the unit");
-        }
-        let Some(stem) = text.strip_suffix(".conf").filter(|stem| !stem.is_empty()) else {
-            return wrong("does not end in `.conf`", "systemd reads no other drop-ins: `zz-dockseal.conf`");
-        };
-        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.@-".contains(&byte);
-        if stem.starts_with(['.', '-']) || !stem.bytes().all(is_allowed) || text.len() > 255 {
-            return wrong(
-                "is no good file name",
-                "begin with a letter or digit; letters, digits and `_.@-` may follow",
-            );
-        }
-        Ok(Self(text.to_owned()))
-    }
-
-    /// The file name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for DropInName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// A time span in whole hours: a number and `h`, `d` (24 hours) or `w` (7 days), at most 100 years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lifetime(pub(super) u32);
@@ -262,13 +173,13 @@ impl Lifetime {
 /// As a manifest writes it, in days where they are whole.
 impl fmt::Display for Lifetime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 % 24 == 0 { write!(f, "{}d", self.0 / 24) } else { write!(f, "{}h", self.0) }
+        if self.0.is_multiple_of(24) { write!(f, "{}d", self.0 / 24) } else { write!(f, "{}h", self.0) }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{AbsolutePath, DropInName, Lifetime, UnitName};
+    use super::{AbsolutePath, Lifetime};
 
     #[test]
     fn lifetimes() {
@@ -292,23 +203,5 @@ mod tests {
             assert!(AbsolutePath::parse(text).is_err(), "{text:?}");
         }
         assert!(AbsolutePath::parse(&format!("/{}", "a".repeat(256))).is_err());
-    }
-
-    #[test]
-    fn units_and_drop_ins() {
-        for text in ["docker.service", "docker@a.service", "a-b_c.service"] {
-            assert!(UnitName::parse(text).is_ok(), "{text}");
-        }
-        for text in
-            ["", ".service", "docker", "a/b.service", "docker@.service", "a b.service", "-.service", "..service"]
-        {
-            assert!(UnitName::parse(text).is_err(), "{text}");
-        }
-        for text in ["zz-dockseal.conf", "9.conf"] {
-            assert!(DropInName::parse(text).is_ok(), "{text}");
-        }
-        for text in ["", ".conf", "a", "a/b.conf", ".a.conf", "../a.conf", "a b.conf", "a.conf\n", "-a.conf"] {
-            assert!(DropInName::parse(text).is_err(), "{text}");
-        }
     }
 }

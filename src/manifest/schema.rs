@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use super::endpoint::Endpoint;
 use super::name::{ClientName, DnsName, SanAddress};
-use super::scalar::{AbsolutePath, DropInName, Lifetime, ScalarError, UnitName};
+use super::scalar::{AbsolutePath, Lifetime, ScalarError};
 use super::subject::{CommonName, Country, CredentialName, Email, EnvironmentName, OrganizationText, PlaceText};
+use super::unit::{DropInName, UnitName};
 use super::{Manifest, PassphraseSource};
 
 /// Names the schema; nothing is fetched from it.

@@ -146,7 +146,9 @@ fn pointers(value: &Value, pointer: &str, all: &mut Vec<String>) {
     all.push(pointer.to_owned());
     match value {
         Value::Object(object) => {
-            object.iter().for_each(|(key, value)| pointers(value, &format!("{pointer}/{key}"), all))
+            for (key, value) in object {
+                pointers(value, &format!("{pointer}/{key}"), all);
+            }
         }
         Value::Array(items) => {
             items.iter().enumerate().for_each(|(i, value)| pointers(value, &format!("{pointer}/{i}"), all));
@@ -251,6 +253,11 @@ fn figures() {
         times.sort();
         times[15]
     };
+    println!("load, 1003 clients: {:?}", median(&|| assert!(super::load::load(many.as_bytes()).is_ok())));
+    let yaml = || assert!(serde_yaml::from_str::<Value>(&many).is_ok());
+    println!("of that serde_yaml: {:?}", median(&yaml));
+    let events = || assert!(saphyr_parser::Parser::new_from_str(&many).all(|event| event.is_ok()));
+    println!("of that saphyr: {:?}", median(&events));
     let strict = schema::strict();
     let validator = jsonschema::draft202012::options().build(&strict).unwrap();
     println!("parse, 3 clients: {:?}", median(&|| assert!(Manifest::parse(FULL.as_bytes(), "").is_ok())));
