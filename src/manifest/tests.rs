@@ -179,6 +179,48 @@ fn the_types_accept_nothing_that_the_schema_refuses() {
     assert!(accepted > 100 && refused > 1000, "{accepted} {refused}");
 }
 
+#[test]
+fn long_lists_are_checked_to_their_end() {
+    let faulty = [0, 999, 1000, 1001, 2500];
+    let mut text = "dockseal: 1\nhost: a.example\nclients:\n".to_owned();
+    for i in 0..2501 {
+        let name = if faulty.contains(&i) { format!("a_{i}") } else { format!("a-{i}") };
+        text.push_str(&format!("  - name: {name}\n"));
+    }
+    let problems = Manifest::parse(text.as_bytes(), "test.yaml").err().unwrap();
+    let lines: Vec<_> = problems.iter().map(|problem| problems.position(problem.place.start).line - 4).collect();
+    assert_eq!(lines, faulty);
+}
+
+#[test]
+fn what_may_be_a_passphrase_is_never_shown() {
+    for written in [
+        "hunter2",
+        "'hunter2'",
+        "0xhunter2",
+        "[hunter2]",
+        "{hunter2: x}",
+        "{file: hunter2}",
+        "{env: 'hunter2 '}",
+        "{env: -hunter2, file: /a}",
+        "{credential: hunter2/}",
+        "{value: no, password: hunter2}",
+        "{env: A, env: hunter2}",
+        "&hunter2 a",
+        "!hunter2 a",
+        "|\n    hunter2\n",
+    ] {
+        for text in [
+            format!("dockseal: 1\nhost: a.example\nca:\n  passphrase: {written}\n"),
+            format!("dockseal: 2\nhost: a.example\nca:\n  passphrase: {written}\n"),
+        ] {
+            let problems = Manifest::parse(text.as_bytes(), "test.yaml").err().expect(written);
+            let shown = crate::render::diagnostic::render(&problems, false);
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+    }
+}
+
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         any::<u8>().prop_map(|byte| vec![byte]),
