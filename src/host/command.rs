@@ -25,6 +25,13 @@ pub struct RunOptions {
     pub accept: &'static [i32],
 }
 
+impl RunOptions {
+    /// At most so long, and only 0 is no error.
+    pub fn within(timeout: Duration) -> Self {
+        Self { timeout, accept: &[0] }
+    }
+}
+
 /// What an accepted run gave.
 #[derive(Debug)]
 pub struct Output {
@@ -96,7 +103,7 @@ const KEPT: usize = 1 << 20;
 const REPEATED: usize = 4096;
 
 /// Runs `program` found on the PATH, with no input, no terminal, and no environment but `PATH` and `LC_ALL=C`.
-pub fn run(program: &str, args: &[&OsStr], options: RunOptions) -> Result<Output, CommandError> {
+pub fn run(program: &str, args: &[impl AsRef<OsStr>], options: RunOptions) -> Result<Output, CommandError> {
     let line = command_line(program, args);
     let mut command = Command::new(program);
     command.args(args).env_clear().env("LC_ALL", "C").process_group(0);
@@ -241,8 +248,8 @@ fn said(stderr: &str) -> String {
     if stderr.is_empty() { String::new() } else { format!(": {stderr}") }
 }
 
-fn command_line(program: &str, args: &[&OsStr]) -> String {
-    let words = std::iter::once(OsStr::new(program)).chain(args.iter().copied());
+fn command_line(program: &str, args: &[impl AsRef<OsStr>]) -> String {
+    let words = std::iter::once(OsStr::new(program)).chain(args.iter().map(AsRef::as_ref));
     words.map(quoted).collect::<Vec<_>>().join(" ")
 }
 

@@ -27,6 +27,13 @@ pub struct Listed {
 /// Ten times what the largest fleet of clients needs.
 const MOST_ENTRIES: usize = 100_000;
 
+impl Listed {
+    /// Its name, where it is a folder and the name is text.
+    pub fn folder_name(&self) -> Option<&str> {
+        self.name.to_str().filter(|_| self.kind == FileKind::Folder)
+    }
+}
+
 impl Root {
     /// The names in a folder in byte order; `None` where the folder is missing. A symlink to a folder is followed.
     pub fn list(&self, path: &Path) -> Result<Option<Vec<Listed>>, FileError> {

@@ -7,10 +7,12 @@
 #![allow(clippy::disallowed_methods)]
 
 mod command;
+mod cores;
 mod error;
 mod file;
 mod folder;
 mod http;
+mod input;
 mod lock;
 mod process;
 mod root;
@@ -21,15 +23,14 @@ mod text;
 mod tls;
 mod verifier;
 
+pub use cores::on_all_cores;
 pub use command::{CommandError, Output, RunOptions, run};
-pub use error::{FileCause, FileError};
-pub use file::{Attributes, Contents, Entry, FileId, FileKind, Stamp};
-pub use folder::Listed;
-pub use http::Response;
-pub use lock::{Lock, LockError};
-pub use process::{effective_owner, harden};
+pub use error::FileError;
+pub use file::{Attributes, Entry, FileKind, Stamp};
+pub use input::read_input;
+pub use lock::Lock;
+pub use process::{effective_user, harden};
 pub use root::Root;
 pub use step::Step;
-pub use stream::{ConnectError, resolve};
-pub use text::visible;
+pub use stream::resolve;
 pub use tls::{Asked, Caller, CallerError, Identity, Outcome, Trust, ask, ask_plain, ask_unix};

@@ -4,7 +4,7 @@ use std::io;
 
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{getegid, geteuid};
+use nix::unistd::geteuid;
 
 /// Made once at start. umask 077: nothing is readable by others before its final mode is set on purpose. No core dump:
 /// it would hold keys. Both pass to children; the services that systemd starts are not children.
@@ -14,7 +14,7 @@ pub fn harden() -> io::Result<()> {
     Ok(())
 }
 
-/// The user and group that new files get: root's on a live host, anyone's in a rehearsal.
-pub fn effective_owner() -> (u32, u32) {
-    (geteuid().as_raw(), getegid().as_raw())
+/// The user that this process works as.
+pub fn effective_user() -> u32 {
+    geteuid().as_raw()
 }

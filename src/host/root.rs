@@ -1,7 +1,7 @@
 //! The root that a run works on: the live host's `/`, or another folder (an image, a rehearsal). Absolute paths enter,
 //! open files leave; under another root no symlink leads out of it.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, Permissions};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -13,6 +13,7 @@ use nix::sys::stat::Mode;
 
 use super::error::{FileCause, FileError};
 use super::file::FileKind;
+use super::process::effective_user;
 
 /// The root worked on. All paths given to its methods are absolute and without `..`.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub struct Root {
     at: PathBuf,
     live: bool,
     fd: OwnedFd,
+    mark: &'static str,
 }
 
 /// openat2 gives EAGAIN while something else on the host renames a folder and the path holds `..` (openat2(2)).
@@ -53,7 +55,7 @@ impl Root {
     fn open_root(at: PathBuf, live: bool) -> Result<Self, FileError> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         match openat(AT_FDCWD, &at, flags, Mode::empty()) {
-            Ok(fd) => Ok(Self { at, live, fd }),
+            Ok(fd) => Ok(Self { at, live, fd, mark: "" }),
             Err(Errno::ENOTDIR) => Err(FileError::new(&at, FileCause::NotAFolder(FileKind::File))),
             Err(errno) => Err(FileError::system(&at, "open", errno)),
         }
@@ -67,6 +69,26 @@ impl Root {
     /// Where `path` really is; for messages.
     pub fn place(&self, path: &Path) -> PathBuf {
         self.at.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// Whom its files should belong to: root on the live host, whoever works on it elsewhere.
+    pub fn owner(&self) -> u32 {
+        if self.live { 0 } else { effective_user() }
+    }
+
+    /// The same root for a second transaction on the same files: what it puts beside them bears names of their own.
+    pub fn aside(&self, mark: &'static str) -> Result<Self, FileError> {
+        let fd = self.fd.try_clone().map_err(|error| FileError::system(&self.at, "open", errno(&error)))?;
+        Ok(Self { at: self.at.clone(), live: self.live, fd, mark })
+    }
+
+    /// The name of what is put beside the file `name`.
+    pub(super) fn beside(&self, name: &OsStr, ending: &str) -> OsString {
+        let mut beside = OsString::from(".");
+        beside.push(self.mark);
+        beside.push(name);
+        beside.push(ending);
+        beside
     }
 
     /// Opens `path` without following a symlink at its end.

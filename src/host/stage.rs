@@ -13,7 +13,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::error::{FileCause, FileError};
 use super::file::{Attributes, FileId, FileKind, Stamp};
-use super::process::effective_owner;
+use super::process::effective_user;
 use super::root::Root;
 use super::step::{NEW, OLD, Spot, Step};
 
@@ -81,7 +81,7 @@ impl Root {
             }
             let path = folder.join(&listed.name);
             let spot = self.spot(&path)?;
-            if spot.look(spot.name)?.is_some_and(|(_, found)| found.uid == effective_owner().0) {
+            if spot.look(spot.name)?.is_some_and(|(_, found)| found.uid == effective_user()) {
                 spot.clear(spot.name)?;
                 swept.push(path.clone());
             }
@@ -156,7 +156,7 @@ impl Spot<'_> {
     fn clear(&self, name: &OsStr) -> Result<(), FileError> {
         match self.look(name)? {
             None => Ok(()),
-            Some((FileKind::File, found)) if found.uid == effective_owner().0 => {
+            Some((FileKind::File, found)) if found.uid == effective_user() => {
                 match unlinkat(&self.folder, name, UnlinkatFlags::NoRemoveDir) {
                     Ok(()) | Err(Errno::ENOENT) => Ok(()),
                     Err(errno) => Err(self.fail("remove a leftover of", errno)),

@@ -89,6 +89,12 @@ impl Step {
 }
 
 impl Root {
+    /// Where the bytes of a step wait that has not been taken.
+    pub fn staged_path(&self, step: &Step) -> PathBuf {
+        let path = step.path();
+        path.with_file_name(self.beside(path.file_name().unwrap_or_default(), NEW))
+    }
+
     /// Takes a step. Fails, and changes nothing that `undo` would not put back, where the target is not as expected.
     pub fn take(&self, step: &Step) -> Result<(), FileError> {
         match step {
@@ -180,13 +186,8 @@ impl Root {
 
     pub(super) fn spot<'r>(&'r self, path: &'r Path) -> Result<Spot<'r>, FileError> {
         let (folder, name) = self.parent(path).map_err(|errno| self.fail(path, "open the folder", errno))?;
-        let beside = |ending: &str| {
-            let mut beside = OsString::from(".");
-            beside.push(name);
-            beside.push(ending);
-            beside
-        };
-        Ok(Spot { root: self, path, folder, name, new: beside(NEW), old: beside(OLD) })
+        let (new, old) = (self.beside(name, NEW), self.beside(name, OLD));
+        Ok(Spot { root: self, path, folder, name, new, old })
     }
 
     fn spot_if_there<'r>(&'r self, path: &'r Path) -> Result<Option<Spot<'r>>, FileError> {

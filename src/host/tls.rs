@@ -4,6 +4,7 @@
 //! In TLS 1.3 the client's handshake succeeds before the server has looked at the client's certificate (RFC 8446, section
 //! 4.4.2.4), so only the HTTP answer proves that a caller was let in.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -78,6 +79,19 @@ pub enum Outcome {
     Unreachable(String),
     /// A connection, but no whole answer in time. It proves nothing either way.
     NoAnswer(String),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered { status, .. } => write!(f, "answered with status {status}"),
+            Self::ServerNotTrusted(why)
+            | Self::Refused(why)
+            | Self::NotTls(why)
+            | Self::Unreachable(why)
+            | Self::NoAnswer(why) => f.write_str(why),
+        }
+    }
 }
 
 /// What a caller brought can't be used; nothing was sent.

@@ -1,0 +1,64 @@
+//! The same work on many items, on all cores.
+
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+/// Maps in the order of the items. Each core takes the next item when it is done with one: an RSA key may take ten times
+/// as long as the one before. After an error no further item is begun; the error of the first item that failed is given.
+pub fn on_all_cores<T: Sync, R: Send, E: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> Result<R, E> + Sync,
+) -> Result<Vec<R>, E> {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
+    if cores < 2 {
+        return items.iter().map(work).collect();
+    }
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let run = || {
+        let mut results = Vec::new();
+        while !failed.load(Ordering::Relaxed) {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(index) else { break };
+            let result = work(item);
+            failed.fetch_or(result.is_err(), Ordering::Relaxed);
+            results.push((index, result));
+        }
+        results
+    };
+    let mut results = thread::scope(|scope| {
+        let others: Vec<_> = (1..cores).map(|_| scope.spawn(run)).collect();
+        let mut results = run();
+        for other in others {
+            results.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        results
+    });
+    results.sort_unstable_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_order_of_the_items() {
+        let items: Vec<u32> = (0..1000).collect();
+        let doubled: Result<Vec<u32>, ()> = on_all_cores(&items, |n| Ok(n * 2));
+        assert_eq!(doubled, Ok((0..1000).map(|n| n * 2).collect()));
+    }
+
+    #[test]
+    fn the_first_error_is_given_and_work_stops() {
+        let items: Vec<u32> = (0..100_000).collect();
+        let begun = AtomicUsize::new(0);
+        let result: Result<Vec<u32>, u32> = on_all_cores(&items, |n| {
+            begun.fetch_add(1, Ordering::Relaxed);
+            if *n == 10 { Err(*n) } else { Ok(*n) }
+        });
+        assert_eq!(result, Err(10));
+        assert!(begun.into_inner() < items.len());
+    }
+}
