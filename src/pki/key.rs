@@ -152,6 +152,11 @@ impl PrivateKey {
         &self.public
     }
 
+    /// PKCS#8 DER.
+    pub fn pkcs8_der(&self) -> &[u8] {
+        self.pkcs8.as_bytes()
+    }
+
     /// PKCS#8 PEM.
     pub fn to_pem(&self) -> Zeroizing<String> {
         self.pem.clone()

@@ -10,11 +10,10 @@ mod spec;
 #[cfg(test)]
 mod tool;
 
-pub use armor::ArmorError;
 pub use issue::{Authority, IssueError};
-pub use key::{EncryptedKey, KeyError, Passphrase, PrivateKey, StoredKey};
+pub use key::{KeyError, Passphrase, PrivateKey, StoredKey};
 pub use parse::{Certificate, ParseError, Request};
 pub use spec::{
-    Attribute, CertFacts, CertSpec, DistinguishedName, ExtendedKeyUsage, Fingerprint, KeyAlgorithm, KeyUsage,
-    PublicKey, Role, San, Serial,
+    Attribute, CertFacts, CertSpec, DistinguishedName, ExtendedKeyUsage, Fingerprint, KeyAlgorithm,
+    PublicKey, Role, San,
 };
