@@ -1,0 +1,77 @@
+//! Where each file stands on the host.
+
+use std::path::{Path, PathBuf};
+
+use crate::manifest::Manifest;
+
+/// The paths that a manifest implies.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    directory: PathBuf,
+    drop_in: PathBuf,
+}
+
+impl Layout {
+    pub(super) fn new(manifest: &Manifest) -> Self {
+        let folder = format!("/etc/systemd/system/{}.d", manifest.systemd.unit.as_str());
+        Self {
+            directory: manifest.directory.as_path().to_owned(),
+            drop_in: Path::new(&folder).join(manifest.systemd.drop_in.as_str()),
+        }
+    }
+
+    /// `ca.pem`: the CA certificate, and whatever else dockerd shall trust.
+    pub fn ca_certificate(&self) -> PathBuf {
+        self.directory.join("ca.pem")
+    }
+
+    /// `ca-key.pem`
+    pub fn ca_key(&self) -> PathBuf {
+        self.directory.join("ca-key.pem")
+    }
+
+    /// `server-cert.pem`
+    pub fn server_certificate(&self) -> PathBuf {
+        self.directory.join("server-cert.pem")
+    }
+
+    /// `server-key.pem`
+    pub fn server_key(&self) -> PathBuf {
+        self.directory.join("server-key.pem")
+    }
+
+    /// `clients`, which holds a folder for each client.
+    pub fn clients(&self) -> PathBuf {
+        self.directory.join("clients")
+    }
+
+    /// A client's folder: `DOCKER_CERT_PATH` as it is.
+    pub fn client(&self, name: &str) -> PathBuf {
+        self.clients().join(name)
+    }
+
+    /// A client's copy of the CA certificate.
+    pub fn client_ca(&self, name: &str) -> PathBuf {
+        self.client(name).join("ca.pem")
+    }
+
+    /// A client's certificate.
+    pub fn client_certificate(&self, name: &str) -> PathBuf {
+        self.client(name).join("cert.pem")
+    }
+
+    /// A client's key.
+    pub fn client_key(&self, name: &str) -> PathBuf {
+        self.client(name).join("key.pem")
+    }
+
+    /// dockerd's own configuration file.
+    pub fn daemon_json(&self) -> PathBuf {
+        PathBuf::from("/etc/docker/daemon.json")
+    }
+
+    /// The drop-in that clears `-H` from ExecStart.
+    pub fn drop_in(&self) -> PathBuf {
+        self.drop_in.clone()
+    }
+}

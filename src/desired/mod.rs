@@ -1,0 +1,103 @@
+//! What the host shall be: a [`Manifest`] enters, certificate *specifications*, a daemon.json patch and paths leave.
+//! Nothing here is bytes of a certificate and nothing is read from the host.
+
+mod certificate;
+mod daemon;
+mod layout;
+
+use crate::manifest::{Endpoint, Manifest, PassphraseSource, RestartPolicy};
+use crate::pki::CertSpec;
+
+pub use layout::Layout;
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+/// What the host shall be.
+#[derive(Clone, Debug)]
+pub struct Desired {
+    /// The host's DNS name.
+    pub host: String,
+    /// Where each file stands.
+    pub layout: Layout,
+    /// The CA.
+    pub ca: DesiredCa,
+    /// The server certificate.
+    pub server: CertSpec,
+    /// One for each client, in the order of the manifest.
+    pub clients: Vec<DesiredClient>,
+    /// daemon.json and where dockerd listens.
+    pub daemon: DesiredDaemon,
+    /// docker.service.
+    pub unit: DesiredUnit,
+}
+
+/// The CA: its certificate and how its key is stored.
+#[derive(Clone, Debug)]
+pub struct DesiredCa {
+    /// Its certificate.
+    pub spec: CertSpec,
+    /// Where the passphrase of its key comes from; `None`: the key is stored unencrypted.
+    pub passphrase: Option<PassphraseSource>,
+}
+
+/// One client's certificate.
+#[derive(Clone, Debug)]
+pub struct DesiredClient {
+    /// Folder name and common name.
+    pub name: String,
+    /// Its certificate.
+    pub spec: CertSpec,
+    /// Whose key it bears.
+    pub key: KeySource,
+}
+
+/// Where a client's key is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// On this host, stored beside the certificate.
+    Host,
+    /// Elsewhere; the PKCS#10 request at this path bears the public half.
+    Request(PathBuf),
+}
+
+/// daemon.json: an RFC 7396 patch whose keys are owned.
+#[derive(Clone, Debug)]
+pub struct DesiredDaemon {
+    /// The whole patch, `hosts` and the four `tls*` keys included.
+    pub patch: Map<String, Value>,
+    /// Where dockerd shall listen.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// docker.service and its drop-in.
+#[derive(Clone, Debug)]
+pub struct DesiredUnit {
+    /// `docker.service`
+    pub name: String,
+    /// File name of the drop-in.
+    pub drop_in: String,
+    /// When dockerd may be restarted.
+    pub restart: RestartPolicy,
+}
+
+impl Desired {
+    /// Works out what a manifest means.
+    pub fn new(manifest: &Manifest) -> Self {
+        let layout = Layout::new(manifest);
+        Self {
+            host: manifest.host.as_str().to_owned(),
+            ca: certificate::ca(manifest),
+            server: certificate::server(manifest),
+            clients: manifest.clients.iter().map(certificate::client).collect(),
+            daemon: daemon::daemon(manifest, &layout),
+            unit: DesiredUnit {
+                name: manifest.systemd.unit.as_str().to_owned(),
+                drop_in: manifest.systemd.drop_in.as_str().to_owned(),
+                restart: manifest.systemd.restart,
+            },
+            layout,
+        }
+    }
+}
