@@ -37,6 +37,12 @@ impl Service {
 }
 
 impl CommandLine {
+    /// The program and its arguments, as dockerd gets them.
+    pub fn argv(&self) -> Vec<String> {
+        let program = self.exec_start.program().to_owned();
+        std::iter::once(program).chain(self.arguments.iter().map(|argument| argument.text.clone())).collect()
+    }
+
     /// Puts the variables in. An unset one is empty, as it is for systemd.
     pub fn new(exec: &ExecStart, environment: &Environment) -> Result<Self, UnitError> {
         let mut expansion = Expansion { exec, environment, arguments: Vec::new(), size: 0 };

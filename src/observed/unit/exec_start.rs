@@ -62,6 +62,11 @@ impl ExecStart {
         words.join(" ")
     }
 
+    /// The program, without the prefixes.
+    pub fn program(&self) -> &str {
+        self.words.first().map_or("", |word| word.text.trim_start_matches(PREFIXES))
+    }
+
     fn prefix(&self) -> &str {
         let first = self.words.first().map_or("", |word| word.text.as_str());
         &first[..first.len() - first.trim_start_matches(PREFIXES).len()]

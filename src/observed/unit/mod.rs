@@ -8,6 +8,7 @@
 mod command_line;
 mod environment;
 mod exec_start;
+pub mod files;
 mod flag;
 mod parse;
 mod precedence;
@@ -19,13 +20,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use command_line::{Argument, CommandLine};
-pub use environment::{Assignment, Environment, EnvironmentFile};
-pub use exec_start::ExecStart;
 pub use flag::{Flag, key_of};
-pub use parse::Ignored;
 pub use precedence::{SEARCH_FOLDERS, Unit, drop_in_folders};
-pub use service::{Rivals, Service};
-pub use words::Word;
+pub use service::Service;
 
 /// The largest file that is read, in bytes; systemd has this limit for a line.
 const MAX_FILE: usize = 1 << 20;
@@ -56,6 +53,9 @@ pub enum UnitError {
     /// More than [`MAX_FILE`].
     #[error("{}: larger than 1 MiB", .0.display())]
     TooLarge(PathBuf),
+    /// The observer may not read it.
+    #[error("{}: may not be read", .0.display())]
+    Denied(PathBuf),
     /// Not text.
     #[error("{0}: not valid UTF-8")]
     NotUtf8(Origin),
@@ -111,6 +111,7 @@ impl UnitError {
             Self::SecondExecStart { .. } => "a drop-in has to clear the earlier one with an empty `ExecStart=` line",
             Self::EnvironmentFileMissing { .. } => "create it, or put `-` before its path",
             Self::EnvironmentFilePattern { .. } => "name each file by a line of its own",
+            Self::Denied(_) => "run as root",
             Self::CommandLineTooLong(_) => "shorten the variables that ExecStart= uses",
         }
     }

@@ -1,0 +1,102 @@
+//! Reads docker.service's files: the fragment, every drop-in, the environment files that they name, and our own drop-in.
+
+use std::path::{Path, PathBuf};
+
+use super::{SEARCH_FOLDERS, Unit, UnitError, UnitFile, drop_in_folders};
+use crate::desired::Desired;
+use crate::host::{Entry, FileError, FileKind, Root};
+use crate::observed::Seen;
+use crate::observed::certificate::{FILE_LIMIT, see};
+
+/// The files of a unit.
+#[derive(Debug)]
+pub struct ObservedUnit {
+    /// What counts, ours included; or why it can't be understood.
+    pub files: Result<UnitFiles, UnitError>,
+    /// Our drop-in.
+    pub drop_in: Seen<String>,
+}
+
+/// What systemd reads.
+#[derive(Debug)]
+pub struct UnitFiles {
+    /// The unit and its drop-ins.
+    pub unit: Unit,
+    /// The environment files that exist.
+    pub environment: Vec<UnitFile>,
+}
+
+/// Why the files can't be read: for a person, or not at all.
+enum ReadError {
+    Unit(UnitError),
+    File(FileError),
+}
+
+/// Reads them.
+pub fn read(root: &Root, desired: &Desired) -> Result<ObservedUnit, FileError> {
+    let drop_in = see(root, &desired.layout.drop_in(), |bytes| {
+        String::from_utf8(bytes.to_vec()).map_err(|_| "is not UTF-8".to_owned())
+    })?;
+    let files = match read_files(root, &desired.unit.name) {
+        Ok(files) => Ok(files),
+        Err(ReadError::Unit(error)) => Err(error),
+        Err(ReadError::File(error)) => return Err(error),
+    };
+    Ok(ObservedUnit { files, drop_in })
+}
+
+fn read_files(root: &Root, name: &str) -> Result<UnitFiles, ReadError> {
+    let found = read_all(root, candidates(root, name)?)?;
+    let unit = Unit::new(name, found);
+    let wanted = unit.service(None)?.environment_files;
+    let environment = read_all(root, wanted.into_iter().filter(|file| !file.pattern).map(|file| file.path))?;
+    Ok(UnitFiles { unit, environment })
+}
+
+/// Every place where systemd would look.
+fn candidates(root: &Root, name: &str) -> Result<Vec<PathBuf>, FileError> {
+    let mut paths: Vec<PathBuf> = SEARCH_FOLDERS.iter().map(|folder| Path::new(folder).join(name)).collect();
+    for folder in drop_in_folders(name) {
+        let entries = root.list(&folder)?.unwrap_or_default();
+        let names = entries.into_iter().map(|entry| folder.join(entry.name));
+        paths.extend(names.filter(|path| path.extension().is_some_and(|extension| extension == "conf")));
+    }
+    Ok(paths)
+}
+
+fn read_all(root: &Root, paths: impl IntoIterator<Item = PathBuf>) -> Result<Vec<UnitFile>, ReadError> {
+    let mut found = Vec::new();
+    for path in paths {
+        found.extend(read_one(root, &path)?);
+    }
+    Ok(found)
+}
+
+/// A link is followed once: to /dev/null it masks, and else the file is kept elsewhere.
+fn read_one(root: &Root, path: &Path) -> Result<Option<UnitFile>, ReadError> {
+    let mut entry = root.read(path, FILE_LIMIT)?;
+    if let Entry::NotAFile(FileKind::Symlink) = entry {
+        let Some(target) = root.read_link(path)? else { return Ok(None) };
+        if target == "/dev/null" {
+            return Ok(Some(UnitFile { path: path.to_owned(), text: String::new() }));
+        }
+        entry = root.read(&path.parent().unwrap_or(Path::new("/")).join(target), FILE_LIMIT)?;
+    }
+    match entry {
+        Entry::File(contents) => Ok(Some(UnitFile::decode(path, &contents.bytes)?)),
+        Entry::Missing | Entry::NotAFile(_) => Ok(None),
+        Entry::Denied => Err(UnitError::Denied(path.to_owned()).into()),
+    }
+}
+
+impl From<UnitError> for ReadError {
+    fn from(error: UnitError) -> Self {
+        Self::Unit(error)
+    }
+}
+
+impl From<FileError> for ReadError {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
+    }
+}
