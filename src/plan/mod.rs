@@ -1,5 +1,95 @@
-//! What has to change. Pure: the same inputs give the same plan, byte for byte.
+//! The difference between what the host shall be and what it is. Pure: the same inputs give the same plan, byte for byte,
+//! wherever and whenever it is made.
 
+mod attributes;
+mod ca;
+mod certificate;
+mod change;
+mod daemon;
 pub mod daemon_json;
 pub mod drop_in;
-pub mod flag_conflict;
+mod finding;
+mod flag_conflict;
+mod restart;
+mod served;
+mod unit;
+
+use time::OffsetDateTime;
+
+use crate::desired::Desired;
+use crate::observed::{Found, Observed, Seen};
+
+pub use change::{Action, After, Change, Issue, IssueKey, Reason};
+pub use finding::{Note, Refusal};
+pub use restart::{Activation, DaemonStep};
+
+/// What has to happen for the host to match.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The host's DNS name.
+    pub host: String,
+    /// In the order in which they are made.
+    pub changes: Vec<Change>,
+    /// How systemd and dockerd come to know of them.
+    pub activation: Activation,
+    /// What stands in the way. While there is one, nothing at all is written.
+    pub refusals: Vec<Refusal>,
+    /// What a person should know; none of it is a difference.
+    pub notes: Vec<Note>,
+}
+
+/// A plan that is being made.
+#[derive(Default)]
+struct Draft {
+    changes: Vec<Change>,
+    refusals: Vec<Refusal>,
+    notes: Vec<Note>,
+}
+
+impl Draft {
+    /// For what is never replaced: it has to be readable.
+    fn refuse_unreadable<T>(&mut self, seen: &Seen<T>) {
+        self.refuse_in_the_way(seen);
+        if let (Found::Unusable(why), Some(_)) = (&seen.found, seen.attributes) {
+            self.refusals.push(Refusal::Unusable { path: seen.path.clone(), why: why.clone() });
+        }
+    }
+
+    /// For what may be replaced: it has to be a file that may be looked at.
+    fn refuse_in_the_way<T>(&mut self, seen: &Seen<T>) {
+        let path = seen.path.clone();
+        match (&seen.found, seen.attributes) {
+            (Found::Denied, _) => self.refusals.push(Refusal::Denied { path }),
+            (Found::Unusable(what), None) => self.refusals.push(Refusal::NotAFile { path, what: what.clone() }),
+            _ => {}
+        }
+    }
+}
+
+impl Plan {
+    /// Compares.
+    pub fn new(desired: &Desired, observed: &Observed, now: OffsetDateTime) -> Self {
+        let mut draft = Draft::default();
+        certificate::compare(desired, observed, now, &mut draft);
+        let daemon = daemon::compare(desired, observed, &mut draft);
+        let unit = unit::compare(desired, observed, &daemon, &mut draft);
+        let activation = restart::decide(desired, observed, &daemon, &unit, &mut draft);
+        Self {
+            host: desired.host.clone(),
+            changes: draft.changes,
+            activation,
+            refusals: draft.refusals,
+            notes: draft.notes,
+        }
+    }
+
+    /// Whether the host matches: nothing to change and nothing in the way.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.refusals.is_empty()
+    }
+
+    /// Whether dockerd would restart.
+    pub fn restarts(&self) -> bool {
+        matches!(self.activation.daemon, DaemonStep::Restart { .. })
+    }
+}

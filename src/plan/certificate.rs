@@ -1,0 +1,270 @@
+//! Certificates and keys: specification against facts.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use time::OffsetDateTime;
+
+use super::attributes;
+use super::ca::{self, Signer};
+use super::change::{Action, After, Change, Issue, IssueKey, Reason, Resource};
+use super::finding::{Note, Refusal};
+use super::Draft;
+use crate::desired::{Desired, DesiredClient, KeySource};
+use crate::observed::{
+    Attributes, Found, KeyFacts, LeafFacts, Observed, ObservedClient, ObservedLeaf, Orphan, Seen,
+};
+use crate::pki::{CertFacts, CertSpec, ExtendedKeyUsage, Fingerprint, PublicKey, Role, San};
+
+/// Compares the CA, the server, each client, and what is left of former clients.
+pub fn compare(desired: &Desired, observed: &Observed, now: OffsetDateTime, draft: &mut Draft) {
+    let Some(signer) = ca::compare(desired, observed, now, draft) else { return };
+    let leaves = draft.changes.len();
+    let mut comparison = Comparison { observed, signer: &signer, now, draft: &mut *draft };
+    comparison.server(desired);
+    for (client, seen) in desired.clients.iter().zip(&observed.clients) {
+        comparison.client(client, seen);
+    }
+    for orphan in &observed.orphans {
+        comparison.orphan(orphan);
+    }
+    if draft.changes[leaves..].iter().any(|change| matches!(change.after, After::Certificate(_))) {
+        ca::require_key(desired, observed, draft);
+    }
+    note_end_of_ca(desired, &signer, now, draft);
+}
+
+struct Comparison<'a> {
+    observed: &'a Observed,
+    signer: &'a Signer<'a>,
+    now: OffsetDateTime,
+    draft: &'a mut Draft,
+}
+
+impl Comparison<'_> {
+    fn server(&mut self, desired: &Desired) {
+        let leaf = &self.observed.server;
+        let spec = &desired.server;
+        let reissued = self.leaf(spec, &KeySource::Host, leaf, None, Resource::ServerCertificate);
+        if let (false, Some(key)) = (reissued, &leaf.key) {
+            self.draft.change_attributes(Resource::ServerKey, key, attributes::SECRET, self.observed);
+        }
+    }
+
+    fn client(&mut self, client: &DesiredClient, seen: &ObservedClient) {
+        let name = client.name.clone();
+        if let (KeySource::Request(path), Some(request)) = (&client.key, &seen.request) {
+            self.draft.refuse_unreadable(request);
+            if request.is_missing() {
+                let path = path.clone();
+                self.draft.refusals.push(Refusal::RequestMissing { client: name.clone(), path });
+            }
+        }
+        let request = seen.request.as_ref().and_then(Seen::present);
+        let resource = Resource::ClientCertificate(name.clone());
+        let reissued = self.leaf(&client.spec, &client.key, &seen.leaf, request, resource);
+        if let (false, Some(key)) = (reissued, &seen.leaf.key) {
+            self.draft.change_attributes(Resource::ClientKey(name.clone()), key, attributes::SECRET, self.observed);
+        }
+        self.client_ca(name, &seen.ca);
+    }
+
+    /// Whether a new certificate is planned.
+    fn leaf(
+        &mut self,
+        spec: &CertSpec,
+        source: &KeySource,
+        leaf: &ObservedLeaf,
+        request: Option<&PublicKey>,
+        resource: Resource,
+    ) -> bool {
+        let certificate = &leaf.certificate;
+        self.draft.refuse_in_the_way(certificate);
+        let mut reasons = match &certificate.found {
+            Found::Missing => vec![Reason::Missing],
+            Found::Denied => Vec::new(),
+            Found::Unusable(why) => vec![Reason::Unreadable { why: why.clone() }],
+            Found::Present(found) => self.leaf_reasons(spec, found, source, request),
+        };
+        if let Some(key) = &leaf.key {
+            self.draft.refuse_in_the_way(key);
+            reasons.extend(key_reason(key, certificate.present().map(|found| &found.facts)));
+        }
+        if reasons.is_empty() {
+            self.draft.change_attributes(resource, certificate, attributes::PUBLIC, self.observed);
+            return false;
+        }
+        let is_new = certificate.is_missing();
+        self.draft.changes.push(Change {
+            resource,
+            action: if is_new { Action::Create } else { Action::Replace },
+            path: certificate.path.clone(),
+            reasons,
+            after: After::Certificate(Box::new(Issue {
+                spec: spec.clone(),
+                key: self.issue_key(source, leaf),
+                before: certificate.present().map(|found| found.facts.clone()),
+                not_after: self.end_of(spec),
+            })),
+            seen: certificate.attributes,
+        });
+        true
+    }
+    fn issue_key(&self, source: &KeySource, leaf: &ObservedLeaf) -> IssueKey {
+        match (source, &leaf.key) {
+            (KeySource::Request(path), _) => IssueKey::Request(path.clone()),
+            (KeySource::Host, Some(key)) => IssueKey::New { path: key.path.clone(), seen: key.attributes },
+            (KeySource::Host, None) => IssueKey::New { path: leaf.certificate.path.clone(), seen: None },
+        }
+    }
+
+    /// A leaf never outlives its CA.
+    fn end_of(&self, spec: &CertSpec) -> OffsetDateTime {
+        (self.now + spec.valid_for).min(self.signer.not_after())
+    }
+
+    fn leaf_reasons(
+        &self,
+        spec: &CertSpec,
+        found: &LeafFacts,
+        source: &KeySource,
+        request: Option<&PublicKey>,
+    ) -> Vec<Reason> {
+        let facts = &found.facts;
+        let mut reasons = Vec::new();
+        match self.signer {
+            Signer::Found(_) if found.is_signed_by_ca => {}
+            _ => reasons.push(Reason::IssuerChanged),
+        }
+        if !facts.subject.has_same_attributes(&spec.subject) {
+            reasons.push(Reason::SubjectDiffers { found: facts.subject.clone(), wanted: spec.subject.clone() });
+        }
+        reasons.extend(sans_differ(spec, facts));
+        let algorithm = facts.public_key.algorithm;
+        if *source == KeySource::Host && algorithm != Some(spec.key) {
+            reasons.push(Reason::KeyAlgorithmDiffers { found: algorithm, wanted: spec.key });
+        }
+        if request.is_some_and(|key| *key != facts.public_key) {
+            reasons.push(Reason::RequestDiffers);
+        }
+        if facts.is_ca {
+            reasons.push(Reason::LeafIsCa);
+        }
+        if !has_usage(spec.role, facts) {
+            reasons.push(Reason::UsageDiffers);
+        }
+        reasons.extend(self.time_reason(spec, facts));
+        reasons
+    }
+
+    fn time_reason(&self, spec: &CertSpec, facts: &CertFacts) -> Option<Reason> {
+        let (from, at, ca_until) = (facts.not_before, facts.not_after, self.signer.not_after());
+        if self.now > at {
+            Some(Reason::Expired { at })
+        } else if self.now < from {
+            Some(Reason::NotYetValid { from })
+        } else if at > ca_until {
+            Some(Reason::OutlivesCa { ca_until })
+        } else if at - self.now <= spec.renew_before && self.end_of(spec) > at {
+            // Near the CA's end a new leaf would end no later than this one: then there is nothing to gain.
+            Some(Reason::ExpiresSoon { at })
+        } else {
+            None
+        }
+    }
+
+    fn client_ca(&mut self, name: String, copy: &Seen<Vec<Fingerprint>>) {
+        self.draft.refuse_in_the_way(copy);
+        let resource = Resource::ClientCa(name);
+        let wanted: Option<Vec<Fingerprint>> = match self.signer {
+            Signer::New(_) => None,
+            Signer::Found(_) => self.observed.ca.fingerprints(),
+        };
+        let (action, reason) = match &copy.found {
+            Found::Missing => (Action::Create, Reason::Missing),
+            Found::Present(found) if wanted.as_ref() == Some(found) => {
+                return self.draft.change_attributes(resource, copy, attributes::PUBLIC, self.observed);
+            }
+            Found::Denied => return,
+            Found::Unusable(why) => (Action::Update, Reason::Unreadable { why: why.clone() }),
+            Found::Present(_) => (Action::Update, Reason::CopyDiffers),
+        };
+        self.draft.changes.push(Change {
+            resource,
+            action,
+            path: copy.path.clone(),
+            reasons: vec![reason],
+            after: After::CopyOfCa,
+            seen: copy.attributes,
+        });
+    }
+
+    /// Its files go; the reason says until when dockerd would still accept the certificate.
+    fn orphan(&mut self, orphan: &Orphan) {
+        let reason = Reason::NotInManifest { accepted_until: orphan.accepted_until() };
+        let mut remove = |resource, path: &PathBuf, seen: Option<Attributes>| {
+            if seen.is_some() {
+                let (path, reasons) = (path.clone(), vec![reason.clone()]);
+                self.draft.changes.push(Change {
+                    resource,
+                    action: Action::Delete,
+                    path,
+                    reasons,
+                    after: After::Gone,
+                    seen,
+                });
+            }
+        };
+        let name = || orphan.name.clone();
+        remove(Resource::ClientCertificate(name()), &orphan.certificate.path, orphan.certificate.attributes);
+        remove(Resource::ClientKey(name()), &orphan.key.path, orphan.key.attributes);
+        remove(Resource::ClientCa(name()), &orphan.ca.path, orphan.ca.attributes);
+    }
+}
+
+/// Only the server's names are compared: dockerd reads no name of a client but the common name, and a client made by
+/// hand, without one, works as it is.
+fn sans_differ(spec: &CertSpec, facts: &CertFacts) -> Option<Reason> {
+    if spec.role != Role::Server {
+        return None;
+    }
+    let wanted: BTreeSet<&San> = spec.sans.iter().collect();
+    let found: BTreeSet<&San> = facts.sans.iter().collect();
+    let without = |a: &BTreeSet<&San>, b: &BTreeSet<&San>| a.difference(b).map(|san| (*san).clone()).collect();
+    let (added, removed): (Vec<San>, Vec<San>) = (without(&wanted, &found), without(&found, &wanted));
+    (!added.is_empty() || !removed.is_empty()).then_some(Reason::SansDiffer { added, removed })
+}
+
+fn has_usage(role: Role, facts: &CertFacts) -> bool {
+    let wanted = match role {
+        Role::Ca => return facts.is_ca,
+        Role::Server => ExtendedKeyUsage::Server,
+        Role::Client => ExtendedKeyUsage::Client,
+    };
+    let signs = facts.key_usage.is_none_or(|usage| usage.digital_signature);
+    signs && facts.extended_key_usage.as_deref() == Some(&[wanted])
+}
+
+/// Why the key calls for a new pair, whatever the certificate says.
+fn key_reason(key: &Seen<KeyFacts>, facts: Option<&CertFacts>) -> Option<Reason> {
+    match &key.found {
+        // Without a certificate there is a reason already.
+        Found::Missing => facts.map(|_| Reason::KeyMissing),
+        Found::Denied => None,
+        Found::Unusable(why) => Some(Reason::Unreadable { why: why.clone() }),
+        Found::Present(KeyFacts::Encrypted) => {
+            Some(Reason::Unreadable { why: "is encrypted, and its user could not unlock it".to_owned() })
+        }
+        Found::Present(KeyFacts::Plain(public)) => {
+            facts.is_some_and(|facts| facts.public_key != *public).then_some(Reason::KeyMismatch)
+        }
+    }
+}
+
+fn note_end_of_ca(desired: &Desired, signer: &Signer, now: OffsetDateTime, draft: &mut Draft) {
+    let at = signer.not_after();
+    let longest = desired.clients.iter().map(|client| client.spec.valid_for).max().unwrap_or_default();
+    if matches!(signer, Signer::Found(_)) && now + longest.max(desired.server.valid_for) > at {
+        draft.notes.push(Note::CaEndsSoon { at });
+    }
+}

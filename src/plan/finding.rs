@@ -1,0 +1,210 @@
+//! What a plan has to say beside its changes: [`Refusal`]s stop an apply before its first write, [`Note`]s do not.
+
+use std::path::PathBuf;
+
+use time::OffsetDateTime;
+
+use crate::observed::unit::Origin;
+use crate::pki::{DistinguishedName, KeyAlgorithm};
+
+/// Why nothing can be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Something else stands where a regular file should be: a link, a folder, a device.
+    NotAFile {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+    },
+    /// The observer may not read it.
+    Denied {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A file that is never replaced can't be read as what it should be.
+    Unusable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The CA is gone and certificates that it signed are still here.
+    CaLost {
+        /// Where it should be.
+        path: PathBuf,
+        /// A certificate that is still here.
+        orphaned: PathBuf,
+    },
+    /// Something has to be signed and the CA's key is not on the host.
+    CaKeyMissing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// `ca-key.pem` is not the key of `ca.pem`.
+    CaKeyMismatch {
+        /// The key.
+        key: PathBuf,
+        /// The certificate.
+        certificate: PathBuf,
+    },
+    /// Something has to be signed, the CA's key is encrypted, and the manifest names no passphrase.
+    NoPassphrase {
+        /// The key.
+        key: PathBuf,
+    },
+    /// The CA's subject is not the manifest's.
+    CaSubjectDiffers {
+        /// The certificate.
+        path: PathBuf,
+        /// As found.
+        found: DistinguishedName,
+        /// As wanted.
+        wanted: DistinguishedName,
+    },
+    /// The CA's key is of another kind.
+    CaKeyAlgorithmDiffers {
+        /// The certificate.
+        path: PathBuf,
+        /// As found.
+        found: Option<KeyAlgorithm>,
+        /// As wanted.
+        wanted: KeyAlgorithm,
+    },
+    /// `ca.pem` may not sign certificates.
+    NotACa {
+        /// The certificate.
+        path: PathBuf,
+    },
+    /// The CA has ended, or has not begun.
+    CaNotValid {
+        /// The certificate.
+        path: PathBuf,
+        /// Its first second.
+        from: OffsetDateTime,
+        /// Its last second.
+        until: OffsetDateTime,
+    },
+    /// A client's request is not there.
+    RequestMissing {
+        /// The client.
+        client: String,
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The unit's files can't be understood, or no drop-in can be derived from them.
+    Unit {
+        /// Why, with file and line.
+        why: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// The command line sets what daemon.json sets too: dockerd would not start.
+    FlagConflict {
+        /// The key of daemon.json.
+        key: String,
+        /// The flag as it is written.
+        flag: String,
+        /// Where it stands.
+        origin: Origin,
+    },
+    /// Another drop-in has the last word on ExecStart.
+    Overridden {
+        /// Where it sets ExecStart.
+        origin: Origin,
+    },
+    /// systemd has loaded the unit from other files than were read.
+    UnitDisagrees {
+        /// What the files give.
+        files: String,
+        /// What systemd says.
+        systemd: String,
+    },
+    /// `fd://` on a host without docker.socket.
+    NoSocketUnit {
+        /// Its name.
+        socket: String,
+    },
+    /// Containers would stop with dockerd.
+    ContainersWouldStop {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// Whether containers would stop could not be found out.
+    ContainersUnknown {
+        /// Why.
+        why: String,
+    },
+    /// `live-restore: true` on a node of a swarm: dockerd would not start.
+    LiveRestoreInSwarm,
+}
+
+impl Refusal {
+    /// Whether a more privileged observer might not see it: `plan` then says so and goes on.
+    pub fn is_lack_of_permission(&self) -> bool {
+        matches!(self, Self::Denied { .. } | Self::ContainersUnknown { .. })
+    }
+}
+
+/// What a person should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Another root is worked on: no service is touched.
+    ServicesLeftAlone,
+    /// systemd does not run here.
+    NoSystemd,
+    /// There is no such unit: the drop-in holds the upstream line.
+    UnitMissing {
+        /// `docker.service`
+        unit: String,
+    },
+    /// The unit can't be started at all.
+    UnitNotLoadable {
+        /// `docker.service`
+        unit: String,
+        /// `masked`, `bad-setting` …
+        load: String,
+    },
+    /// The unit is stopped and stays so.
+    ServiceInactive {
+        /// `docker.service`
+        unit: String,
+    },
+    /// `restart: never`: dockerd goes on serving what it read at its start.
+    RestartForbidden {
+        /// `docker.service`
+        unit: String,
+    },
+    /// An older drop-in whose ExecStart ours takes over.
+    Shadowed {
+        /// Where it sets ExecStart.
+        origin: Origin,
+    },
+    /// The CA ends sooner than a new leaf would.
+    CaEndsSoon {
+        /// Its end.
+        at: OffsetDateTime,
+    },
+    /// Verifiers that follow RFC 5280 to the letter (Python ≥ 3.13, `openssl verify -x509_strict`) refuse this CA.
+    CaNotStrict {
+        /// The certificate.
+        path: PathBuf,
+    },
+    /// The manifest names a passphrase and the key is stored without one. It is never rewritten.
+    CaKeyNotEncrypted {
+        /// The key.
+        key: PathBuf,
+    },
+    /// Containers that go on running while dockerd restarts.
+    ContainersSurvive {
+        /// How many.
+        count: usize,
+    },
+    /// Containers that stop, as `restart: always` allows.
+    ContainersStop {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// This node is part of a swarm.
+    Swarm,
+}

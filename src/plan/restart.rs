@@ -1,0 +1,210 @@
+//! How systemd and dockerd come to know of what changed: at most one restart, and only where what is served must change.
+
+use super::change::{Action, After, Change, Reason, Resource};
+use super::daemon::DaemonDifference;
+use super::finding::{Note, Refusal};
+use super::unit::UnitDifference;
+use super::{Draft, served};
+use crate::desired::Desired;
+use crate::manifest::{Endpoint, RestartPolicy};
+use crate::observed::{Containers, Observed, ServiceFacts};
+
+/// Keys of daemon.json that dockerd takes in on SIGHUP (moby, `daemon/reload.go`, 20.10 to 29.7). `authorization-plugins`
+/// is one too, yet a reload with a plugin that does not answer ends the daemon, so that it counts as read at start.
+const RELOADABLE: [&str; 21] = [
+    "debug",
+    "labels",
+    "live-restore",
+    "max-concurrent-downloads",
+    "max-concurrent-uploads",
+    "max-download-attempts",
+    "shutdown-timeout",
+    "default-stop-timeout",
+    "runtimes",
+    "default-runtime",
+    "default-shm-size",
+    "default-ipc-mode",
+    "default-cgroupns-mode",
+    "insecure-registries",
+    "registry-mirrors",
+    "features",
+    "network-diagnostic-port",
+    "nri-opts",
+    "allow-nondistributable-artifacts",
+    "cluster-store",
+    "cluster-advertise",
+];
+
+/// How a change takes effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activation {
+    /// `docker.service`
+    pub unit: String,
+    /// systemd reads the unit's files again.
+    pub daemon_reload: bool,
+    /// What dockerd does.
+    pub daemon: DaemonStep,
+    /// dockerd's program and arguments afterwards; empty where there is no unit.
+    pub command: Vec<String>,
+}
+
+/// What dockerd does to take a change in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DaemonStep {
+    /// Nothing.
+    Stay,
+    /// SIGHUP.
+    Reload,
+    /// One restart.
+    Restart {
+        /// Before it, this daemon.json is put in place and taken in on SIGHUP: the one that was found with live-restore
+        /// switched on, so that containers survive this very restart.
+        live_restore_first: Option<String>,
+        /// docker.socket restarts with it: a daemon that bound the socket's path itself has removed it.
+        with_socket: bool,
+    },
+}
+
+/// Decides, and adds the change of the service to the draft.
+pub fn decide(
+    desired: &Desired,
+    observed: &Observed,
+    daemon: &DaemonDifference,
+    unit: &UnitDifference,
+    draft: &mut Draft,
+) -> Activation {
+    let name = desired.unit.name.clone();
+    let mut activation = Activation {
+        unit: name.clone(),
+        daemon_reload: false,
+        daemon: DaemonStep::Stay,
+        command: unit.command.clone(),
+    };
+    let Some(service) = &observed.service else {
+        return activation;
+    };
+    activation.daemon_reload = unit.is_written || unit.is_not_loaded;
+    note_standing(service, &name, draft);
+    let reasons = restart_reasons(desired, observed, service, daemon, unit, draft);
+    if !service.is_wanted() {
+        // Nobody runs it now; it reads everything when it starts.
+    } else if desired.unit.restart == RestartPolicy::Never {
+        if !reasons.is_empty() || !daemon.reloadable.is_empty() {
+            draft.notes.push(Note::RestartForbidden { unit: name.clone() });
+        }
+    } else if !reasons.is_empty() {
+        activation.daemon = restart(desired, observed, daemon, draft);
+        draft.changes.push(service_change(&name, Action::Restart, reasons));
+        return activation;
+    } else if !daemon.reloadable.is_empty() {
+        activation.daemon = DaemonStep::Reload;
+        let reasons = vec![Reason::ReadOnReload { keys: daemon.reloadable.clone() }];
+        draft.changes.push(service_change(&name, Action::Reload, reasons));
+        return activation;
+    }
+    if unit.is_not_loaded && !unit.is_written {
+        draft.changes.push(service_change(&name, Action::Reload, vec![Reason::UnitNotLoaded]));
+    }
+    activation
+}
+
+fn service_change(unit: &str, action: Action, reasons: Vec<Reason>) -> Change {
+    Change { resource: Resource::Service, action, path: unit.into(), reasons, after: After::Service, seen: None }
+}
+
+fn note_standing(service: &ServiceFacts, unit: &str, draft: &mut Draft) {
+    let unit = unit.to_owned();
+    match (service.load.as_str(), service.active.as_str()) {
+        ("loaded", "inactive") => draft.notes.push(Note::ServiceInactive { unit }),
+        ("loaded" | "not-found", _) => {}
+        (load, _) => draft.notes.push(Note::UnitNotLoadable { unit, load: load.to_owned() }),
+    }
+}
+
+/// What dockerd read at its start and would read otherwise now. What it serves is judged only where nothing else calls
+/// for a restart: before one, it can't be expected to be in line.
+fn restart_reasons(
+    desired: &Desired,
+    observed: &Observed,
+    service: &ServiceFacts,
+    daemon: &DaemonDifference,
+    unit: &UnitDifference,
+    draft: &Draft,
+) -> Vec<Reason> {
+    let mut reasons: Vec<Reason> = draft
+        .changes
+        .iter()
+        .filter(|change| is_read_at_start(change))
+        .map(|change| Reason::ReadAtStart { resource: change.resource.clone() })
+        .collect();
+    if daemon.needs_restart {
+        reasons.push(Reason::ReadAtStart { resource: Resource::DaemonJson });
+    }
+    if unit.is_not_loaded {
+        reasons.push(Reason::ReadAtStart { resource: Resource::DropIn });
+    }
+    if !service.is_active() && service.is_wanted() {
+        reasons.push(Reason::ServiceFailed { active: service.active.clone() });
+    }
+    if reasons.is_empty() && desired.unit.restart != RestartPolicy::Never {
+        reasons = served::compare(observed);
+    }
+    reasons
+}
+
+fn is_read_at_start(change: &Change) -> bool {
+    let is_certificate = matches!(change.resource, Resource::CaCertificate | Resource::ServerCertificate);
+    is_certificate && matches!(change.after, After::Certificate(_))
+}
+
+fn restart(desired: &Desired, observed: &Observed, daemon: &DaemonDifference, draft: &mut Draft) -> DaemonStep {
+    DaemonStep::Restart {
+        live_restore_first: judge_containers(desired, observed, daemon, draft),
+        with_socket: needs_socket(desired, observed),
+    }
+}
+
+/// Refuses or notes what stops; the daemon.json that switches live-restore on first, where containers need it.
+fn judge_containers(desired: &Desired, observed: &Observed, daemon: &DaemonDifference, draft: &mut Draft) -> Option<String> {
+    let is_safe = desired.unit.restart == RestartPolicy::Safe;
+    let (running, live_restore, swarm) = match &observed.containers {
+        Some(Containers::Asked { running, live_restore, swarm }) => (running, *live_restore, *swarm),
+        Some(Containers::Unknown(why)) if is_safe => {
+            draft.refusals.push(Refusal::ContainersUnknown { why: why.clone() });
+            return None;
+        }
+        Some(Containers::Unknown(_)) | None => return None,
+    };
+    if swarm {
+        draft.notes.push(Note::Swarm);
+        if daemon.live_restore() {
+            draft.refusals.push(Refusal::LiveRestoreInSwarm);
+        }
+    }
+    if running.is_empty() {
+        return None;
+    }
+    let names = running.clone();
+    if daemon.live_restore() {
+        draft.notes.push(Note::ContainersSurvive { count: names.len() });
+    } else if is_safe {
+        draft.refusals.push(Refusal::ContainersWouldStop { names });
+    } else {
+        draft.notes.push(Note::ContainersStop { names });
+    }
+    (daemon.live_restore() && !live_restore).then(|| daemon.with_live_restore.clone())
+}
+
+/// dockerd removes a socket path that it bound itself when it stops, and docker.socket, still running, would then listen
+/// on a path that is gone.
+fn needs_socket(desired: &Desired, observed: &Observed) -> bool {
+    let wants_fd = desired.daemon.endpoints.iter().any(|endpoint| matches!(endpoint, Endpoint::Fd(_)));
+    let bound_itself = observed.daemon_json.present().is_some_and(|text| text.contains("unix://"));
+    let is_active = observed.service.as_ref().is_some_and(|service| service.has_socket);
+    wants_fd && bound_itself && is_active
+}
+
+/// Whether dockerd takes a key in without a restart.
+pub fn is_reloadable(key: &str) -> bool {
+    RELOADABLE.contains(&key)
+}

@@ -1,0 +1,52 @@
+//! What the endpoints answered, judged: the same comparison shows drift in daily use and proves a change.
+
+use super::change::Reason;
+use crate::observed::{Answer, CallerKind, Observed, Served, Trial};
+use crate::pki::Fingerprint;
+
+/// Why dockerd has to start anew to serve what the files say; empty where it serves that.
+pub fn compare(observed: &Observed) -> Vec<Reason> {
+    let on_disk = observed.server.certificate.present().map(|leaf| leaf.facts.fingerprint);
+    observed.served.iter().flat_map(|served| compare_endpoint(served, on_disk)).collect()
+}
+
+fn compare_endpoint(served: &Served, on_disk: Option<Fingerprint>) -> Vec<Reason> {
+    let endpoint = served.endpoint.to_string();
+    let silent = served.trials.iter().find_map(|trial| match &trial.answer {
+        Answer::Silent(error) if !is_plain_http(trial) => Some(error.clone()),
+        _ => None,
+    });
+    if let Some(error) = silent {
+        return vec![Reason::EndpointSilent { endpoint, error }];
+    }
+    let mut reasons = Vec::new();
+    if served.certificate.is_some() && served.certificate != on_disk {
+        reasons.push(Reason::ServedDiffers { endpoint: endpoint.clone(), served: served.certificate });
+    }
+    reasons.extend(served.trials.iter().filter_map(|trial| compare_trial(trial, &endpoint)));
+    reasons
+}
+
+fn compare_trial(trial: &Trial, endpoint: &str) -> Option<Reason> {
+    let endpoint = endpoint.to_owned();
+    match (&trial.caller, &trial.answer) {
+        (CallerKind::Stranger(stranger), Answer::Admitted) => {
+            Some(Reason::StrangerAdmitted { endpoint, stranger: *stranger })
+        }
+        // It is enough that the server's certificate holds: without a certificate of their own they get no further.
+        (CallerKind::Name(_), Answer::Refused(_)) | (CallerKind::Stranger(_), _) | (_, Answer::Admitted) => None,
+        (CallerKind::Name(name), Answer::ServerNotTrusted(error)) => {
+            Some(Reason::NameRefused { endpoint, name: name.to_string(), error: error.clone() })
+        }
+        (caller, Answer::Refused(error) | Answer::ServerNotTrusted(error) | Answer::Silent(error)) => {
+            let (caller, error) = (caller.to_string(), error.clone());
+            Some(Reason::CallerRefused { endpoint, caller, error })
+        }
+    }
+}
+
+/// A listener that hangs up on plain HTTP has refused it.
+fn is_plain_http(trial: &Trial) -> bool {
+    use crate::observed::Stranger;
+    trial.caller == CallerKind::Stranger(Stranger::PlainHttp)
+}

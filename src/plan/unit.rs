@@ -1,0 +1,143 @@
+//! docker.service: the drop-in that the host's own unit calls for, and what would stand against it.
+
+use super::change::{Action, After, Change, Reason, Resource};
+use super::daemon::DaemonDifference;
+use super::drop_in::DropIn;
+use super::finding::{Note, Refusal};
+use super::flag_conflict::conflicts;
+use super::Draft;
+use crate::desired::Desired;
+use crate::manifest::Endpoint;
+use crate::observed::unit::files::UnitFiles;
+use crate::observed::unit::{CommandLine, Unit, UnitError, UnitFile};
+use crate::observed::{Found, Observed, ServiceFacts};
+
+/// What comes of comparing the unit.
+#[derive(Default)]
+pub struct UnitDifference {
+    /// The drop-in is written.
+    pub is_written: bool,
+    /// systemd has loaded another ExecStart than the files give afterwards.
+    pub is_not_loaded: bool,
+    /// dockerd's program and arguments afterwards, as systemd passes them; empty where there is no unit.
+    pub command: Vec<String>,
+}
+
+/// Compares.
+pub fn compare(
+    desired: &Desired,
+    observed: &Observed,
+    daemon: &DaemonDifference,
+    draft: &mut Draft,
+) -> UnitDifference {
+    draft.refuse_in_the_way(&observed.unit.drop_in);
+    let outcome = match &observed.unit.files {
+        Ok(files) => derive(desired, observed, files, daemon, draft),
+        Err(error) => Err(error.clone()),
+    };
+    match outcome {
+        Ok(difference) => difference,
+        Err(error) => {
+            draft.refusals.push(Refusal::Unit { why: error.to_string(), hint: error.hint() });
+            UnitDifference::default()
+        }
+    }
+}
+
+fn derive(
+    desired: &Desired,
+    observed: &Observed,
+    files: &UnitFiles,
+    daemon: &DaemonDifference,
+    draft: &mut Draft,
+) -> Result<UnitDifference, UnitError> {
+    let ours = desired.unit.drop_in.as_str();
+    let base = files.unit.service(Some(ours))?.command_line(&files.environment)?;
+    let drop_in = match DropIn::derive(base.as_ref()) {
+        Ok(drop_in) => drop_in,
+        Err(error) => {
+            draft.refusals.push(Refusal::Unit { why: error.to_string(), hint: error.hint() });
+            return Ok(UnitDifference::default());
+        }
+    };
+    if base.is_none() {
+        draft.notes.push(Note::UnitMissing { unit: desired.unit.name.clone() });
+    }
+    judge_others(&files.unit, ours, draft)?;
+    judge_flags(&drop_in, daemon, draft);
+    judge_socket(desired, observed, draft);
+    let command = command_with(desired, files, &drop_in)?;
+    let is_written = write(observed, &drop_in, draft);
+    if let (Some(service), Some(loaded_by_files)) = (&observed.service, files.unit.service(None)?.exec_start) {
+        judge_loaded(service, &loaded_by_files.argv_text(), draft);
+    }
+    let after = command.as_ref().map(|command| command.exec_start.argv_text());
+    let loaded = observed.service.as_ref().and_then(|service| service.exec_start.as_ref());
+    Ok(UnitDifference {
+        is_written,
+        is_not_loaded: loaded.is_some() && after.is_some() && loaded != after.as_ref(),
+        command: command.map(|command| command.argv()).unwrap_or_default(),
+    })
+}
+
+/// The command line with our drop-in in its place among the others: what systemd will make of it.
+fn command_with(desired: &Desired, files: &UnitFiles, drop_in: &DropIn) -> Result<Option<CommandLine>, UnitError> {
+    let ours = UnitFile { path: desired.layout.drop_in(), text: drop_in.text.clone() };
+    let unit = files.unit.with_drop_in(ours);
+    unit.service(None)?.command_line(&files.environment)
+}
+
+fn write(observed: &Observed, drop_in: &DropIn, draft: &mut Draft) -> bool {
+    let seen = &observed.unit.drop_in;
+    let (action, before, reason) = match &seen.found {
+        Found::Present(text) if *text == drop_in.text => return false,
+        Found::Present(text) => (Action::Update, text.clone(), Reason::TextDiffers),
+        Found::Missing => (Action::Create, String::new(), Reason::Missing),
+        Found::Unusable(why) => (Action::Update, String::new(), Reason::Unreadable { why: why.clone() }),
+        Found::Denied => return false,
+    };
+    draft.changes.push(Change {
+        resource: Resource::DropIn,
+        action,
+        path: seen.path.clone(),
+        reasons: vec![reason],
+        after: After::Text { before, after: drop_in.text.clone() },
+        seen: seen.attributes,
+    });
+    true
+}
+
+fn judge_others(unit: &Unit, ours: &str, draft: &mut Draft) -> Result<(), UnitError> {
+    let settings = unit.rivals(ours)?;
+    draft.refusals.extend(settings.overriding.into_iter().map(|origin| Refusal::Overridden { origin }));
+    draft.notes.extend(settings.shadowed.into_iter().map(|origin| Note::Shadowed { origin }));
+    Ok(())
+}
+
+/// dockerd refuses a setting that stands both on its command line and in daemon.json, even where both agree.
+fn judge_flags(drop_in: &DropIn, daemon: &DaemonDifference, draft: &mut Draft) {
+    for conflict in conflicts(daemon.keys.keys().map(String::as_str), &drop_in.arguments) {
+        let (key, flag, origin) = (conflict.key, conflict.flag, conflict.origin);
+        draft.refusals.push(Refusal::FlagConflict { key, flag, origin });
+    }
+}
+
+/// `fd://` without socket activation: `no sockets found via socket activation`.
+fn judge_socket(desired: &Desired, observed: &Observed, draft: &mut Draft) {
+    let Some(service) = &observed.service else { return };
+    let wants_fd = desired.daemon.endpoints.iter().any(|endpoint| matches!(endpoint, Endpoint::Fd(_)));
+    if wants_fd && service.load == "loaded" && !service.has_socket {
+        draft.refusals.push(Refusal::NoSocketUnit { socket: service.socket.clone() });
+    }
+}
+
+/// Our reading of the files has to be systemd's, as long as systemd has read these very files.
+fn judge_loaded(service: &ServiceFacts, files: &str, draft: &mut Draft) {
+    match &service.exec_start {
+        Some(systemd) if !service.needs_reload && systemd != files => {
+            let (files, systemd) = (files.to_owned(), systemd.clone());
+            draft.refusals.push(Refusal::UnitDisagrees { files, systemd });
+        }
+        _ => {}
+    }
+}
