@@ -1,0 +1,96 @@
+//! A plan → the changed host, or the host as it was.
+//!
+//! Everything that can fail without touching the host is done first: keys and certificates are made, texts are staged,
+//! dockerd validates them. Then all files appear, systemd and dockerd take them in, and the host is observed once more:
+//! a plan that is not empty then is a failed proof, and everything is put back.
+
+mod error;
+mod issue;
+mod passphrase;
+mod service;
+mod transaction;
+mod validate;
+
+use time::OffsetDateTime;
+
+use crate::desired::Desired;
+use crate::host::Root;
+use crate::observed::{Depth, Observed};
+use crate::pki::Authority;
+use crate::plan::Plan;
+
+pub use error::{ApplyError, Cause};
+use issue::Issued;
+use service::Service;
+use transaction::Transaction;
+
+/// What an apply works with.
+pub struct Apply<'a> {
+    /// The host's files.
+    pub root: &'a Root,
+    /// What the host shall be.
+    pub desired: &'a Desired,
+    /// What it was when the plan was made.
+    pub observed: &'a Observed,
+    /// The difference; without refusals.
+    pub plan: &'a Plan,
+    /// The clock that everything is measured by.
+    pub now: OffsetDateTime,
+    /// Told how many keys are made, of how many.
+    pub progress: &'a (dyn Fn(usize, usize) + Sync),
+}
+
+impl Apply<'_> {
+    /// Makes the host match and proves it.
+    pub fn run(&self) -> Result<(), ApplyError> {
+        let issued = issue::issue(self).map_err(|cause| ApplyError::Restored { cause })?;
+        let aside = self.root.aside("first-").map_err(|error| ApplyError::Restored { cause: error.into() })?;
+        let mut files = Transaction::new(self.root);
+        let mut service = Service::new(self, &aside);
+        let outcome = self.change(&issued, &mut files, &mut service);
+        let outcome = outcome.and_then(|()| self.prove(&service, issued.authority.as_ref()));
+        match outcome {
+            Ok(()) => {
+                let kept = files.keep().map_err(Cause::from).and_then(|()| service.keep());
+                kept.map_err(|cause| ApplyError::LeftOver { cause })
+            }
+            Err(cause) => Err(match service.put_back(&files) {
+                Ok(()) => ApplyError::Restored { cause },
+                Err(failure) => ApplyError::NotRestored { cause, failure },
+            }),
+        }
+    }
+
+    fn change(&self, issued: &Issued, files: &mut Transaction, service: &mut Service) -> Result<(), Cause> {
+        self.stage(issued, files)?;
+        validate::with_dockerd(self, files)?;
+        files.sync()?;
+        service.prepare(files)?;
+        files.commit()?;
+        service.activate()
+    }
+
+    fn stage(&self, issued: &Issued, files: &mut Transaction) -> Result<(), Cause> {
+        for write in &issued.files {
+            files.write(&write.path, &write.bytes, write.mode, write.before)?;
+        }
+        for change in &self.plan.changes {
+            files.stage(change, issued.ca_pem.as_deref())?;
+        }
+        Ok(())
+    }
+
+    /// Observes the host again, by every handshake there is, and compares once more.
+    fn prove(&self, service: &Service, authority: Option<&Authority>) -> Result<(), Cause> {
+        loop {
+            let observed = Observed::read(self.root, self.desired, Depth::Full, authority, self.now)?;
+            let rest = Plan::new(self.desired, &observed, self.now);
+            if rest.is_empty() {
+                return Ok(());
+            }
+            if !service.may_still_start(&rest) {
+                return Err(Cause::NotProven { rest: Box::new(rest), journal: service.journal() });
+            }
+        }
+    }
+}
