@@ -1,3 +1,11 @@
-//! Facts → text for people and for programs. Nothing here prints.
+//! Values → text for people and programs. Nothing is decided here and nothing is printed.
 
 pub mod diagnostic;
+mod diff;
+pub mod json;
+mod page;
+pub mod status;
+pub mod text;
+pub mod words;
+
+pub use page::{Page, escape};

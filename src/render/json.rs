@@ -1,0 +1,145 @@
+//! A plan for programs: `dockseal.plan/1`, whose schema is checked in as `schema/plan.schema.json`.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{diff, words};
+use crate::plan::{After, Change, DaemonStep, Issue, IssueKey, Plan, Reason};
+
+/// The format's name and version. A new field leaves it as it is; a field that goes or changes its meaning does not.
+const FORMAT: &str = "dockseal.plan/1";
+
+/// What `dockseal plan --format json` prints.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "Dockseal plan, format 1")]
+pub struct JsonPlan {
+    /// `dockseal.plan/1`
+    format: &'static str,
+    /// The host's DNS name.
+    host: String,
+    /// In the order in which they are made; empty where the host is in sync.
+    changes: Vec<JsonChange>,
+    /// What dockerd does to take the changes in; null: nothing.
+    restart: Option<JsonRestart>,
+    /// What stands in the way. While there is one, apply changes nothing.
+    errors: Vec<JsonError>,
+    /// What a person should know.
+    notes: Vec<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct JsonChange {
+    /// `ca.certificate`, `client.NAME.certificate`, `daemon.json`, `unit.drop-in`, `service` …
+    resource: String,
+    /// `create`, `update`, `replace`, `delete`, `reload` or `restart`.
+    action: &'static str,
+    /// The file on the host; for the service, its unit.
+    path: String,
+    /// Why; at least one.
+    reasons: Vec<Value>,
+    /// A unified diff, for texts.
+    diff: Option<String>,
+    /// What is issued, for certificates.
+    certificate: Option<JsonIssue>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct JsonIssue {
+    /// The whole subject.
+    subject: String,
+    /// `DNS:…`, `IP:…`
+    sans: Vec<String>,
+    /// Key algorithm; null where a request brings the key.
+    key: Option<String>,
+    /// RFC 3339, UTC.
+    not_after: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct JsonRestart {
+    /// `docker.service`
+    unit: String,
+    /// `reload` or `restart`.
+    action: &'static str,
+    /// live-restore is switched on by SIGHUP before the restart, so that containers survive it.
+    live_restore_first: bool,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct JsonError {
+    /// What is wrong, where.
+    message: String,
+    /// What to do.
+    hint: String,
+}
+
+/// Pretty, with a newline at the end.
+pub fn plan(plan: &Plan) -> String {
+    let json = JsonPlan {
+        format: FORMAT,
+        host: plan.host.clone(),
+        changes: plan.changes.iter().map(change).collect(),
+        restart: restart(plan),
+        errors: plan.refusals.iter().map(words::refusal).map(|(message, hint)| JsonError { message, hint }).collect(),
+        notes: plan.notes.iter().map(words::note).collect(),
+    };
+    pretty(&json)
+}
+
+/// The schema of what [`plan`] gives, draft 2020-12.
+pub fn schema() -> String {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    pretty(&settings.into_generator().into_root_schema_for::<JsonPlan>())
+}
+
+fn pretty(value: &impl Serialize) -> String {
+    // These types have string keys and finite numbers alone, so that this can't fail.
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn restart(plan: &Plan) -> Option<JsonRestart> {
+    let (action, live_restore_first) = match &plan.activation.daemon {
+        DaemonStep::Stay => return None,
+        DaemonStep::Reload => ("reload", false),
+        DaemonStep::Restart { live_restore_first, .. } => ("restart", live_restore_first.is_some()),
+    };
+    Some(JsonRestart { unit: plan.activation.unit.clone(), action, live_restore_first })
+}
+
+fn change(change: &Change) -> JsonChange {
+    let path = change.path.display().to_string();
+    let (diff, certificate) = match &change.after {
+        After::Text { before, after } => (Some(diff::unified(&path, before, after)), None),
+        After::Certificate(issue) => (None, Some(certificate(issue))),
+        _ => (None, None),
+    };
+    JsonChange {
+        resource: change.resource.to_string(),
+        action: words::action(change.action),
+        path,
+        reasons: change.reasons.iter().map(reason).collect(),
+        diff,
+        certificate,
+    }
+}
+
+fn certificate(issue: &Issue) -> JsonIssue {
+    JsonIssue {
+        subject: issue.spec.subject.to_string(),
+        sans: issue.spec.sans.iter().map(ToString::to_string).collect(),
+        key: (!matches!(issue.key, IssueKey::Request(_))).then(|| issue.spec.key.to_string()),
+        not_after: words::rfc3339(issue.not_after),
+    }
+}
+
+/// `{"kind": "sans_differ", …, "text": "…"}`: the facts, and the sentence that the text form has.
+fn reason(reason: &Reason) -> Value {
+    let mut value = serde_json::to_value(reason).unwrap_or_default();
+    if let Value::Object(fields) = &mut value {
+        fields.insert("text".to_owned(), Value::String(words::reason(reason)));
+    }
+    value
+}
