@@ -4,9 +4,12 @@
 //!
 //! The folders are the stages of that flow: manifest → desired, host → observed, both → plan → apply, and once more.
 
+mod apply;
 pub mod cli;
+mod desired;
 mod host;
 mod manifest;
 mod observed;
 mod pki;
 mod plan;
+mod render;

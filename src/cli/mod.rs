@@ -1,53 +1,108 @@
-//! Arguments → exit code: the only place that prints.
+//! Arguments → exit code: the only place that prints. Results go to stdout, everything else to stderr.
 
+mod apply;
+mod arguments;
+mod plan;
+mod progress;
 mod schema;
+mod session;
+mod status;
 mod validate;
 
-use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser as _};
 
-#[derive(Parser)]
-#[command(version, about)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
+use crate::host;
+use crate::render::{Page, text};
+use arguments::{Arguments, Command};
+
+/// What a run comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// In sync, or done.
+    Done,
+    /// An error; the host is as it was.
+    Error,
+    /// Changes are pending, or were made where that was asked for.
+    Changes,
+    /// An error, and the host could not be put back.
+    Broken,
 }
 
-#[derive(Subcommand)]
-enum Command {
-    /// Reports every problem of each manifest
-    Validate {
-        /// Manifests; `-` is standard input
-        #[arg(default_value = "/etc/dockseal/host.yaml")]
-        files: Vec<PathBuf>,
-    },
-    /// Prints the manifest's JSON schema
-    Schema,
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Error => 1,
+            Exit::Changes => 2,
+            Exit::Broken => 3,
+        })
+    }
 }
 
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
+    if let Err(error) = host::harden() {
+        say_error(&format!("the process limits could not be set: {error}"), None);
+        return Exit::Error.into();
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // A broken pipe is nothing that could still be told.
+            let failed = error.use_stderr();
+            // A reader who has gone is nothing that could still be told to anyone.
             let _ = error.print();
-            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+            return if failed { Exit::Error } else { Exit::Done }.into();
         }
     };
-    let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
-    let done = match arguments.command {
-        Command::Validate { files } => {
-            let is_coloured = err.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-            validate::run(&files, is_coloured, &mut out, &mut err)
+    match perform(arguments.command) {
+        Ok(exit) => exit.into(),
+        // The reader of our output has gone, as in `dockseal plan | head`.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Error.into(),
+        Err(error) => {
+            say_error(&format!("the output could not be written: {error}"), None);
+            Exit::Error.into()
         }
-        Command::Schema => schema::run(&mut out).map(|()| true),
-    };
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
     }
+}
+
+fn perform(command: Command) -> io::Result<Exit> {
+    let mut out = anstream::stdout().lock();
+    match command {
+        Command::Validate { files } => validate::run(&files, &mut out),
+        Command::Plan(arguments) => plan::run(&arguments, &mut out),
+        Command::Apply(arguments) => apply::run(&arguments, &mut out),
+        Command::Status(arguments) => status::run(&arguments, &mut out),
+        Command::Schema { of } => schema::run(of, &mut out),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "dockseal", &mut script);
+            print(&mut out, &script)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
+            print(&mut out, &page)
+        }
+    }
+}
+
+fn print(out: &mut dyn Write, bytes: &[u8]) -> io::Result<Exit> {
+    out.write_all(bytes)?;
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+/// Writes a page to stderr, coloured on a terminal.
+fn say(page: Page) {
+    // Where stderr is closed there is nobody left to tell.
+    let _ = anstream::stderr().lock().write_all(page.into_text().as_bytes());
+}
+
+fn say_error(why: &str, hint: Option<&str>) {
+    let mut page = Page::default();
+    text::add_error(&mut page, why, hint);
+    say(page);
 }

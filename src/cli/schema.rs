@@ -1,11 +1,17 @@
-//! `dockseal schema`: prints the manifest's JSON schema.
+//! `dockseal schema`: prints a JSON schema.
 
 use std::io::{self, Write};
 
+use super::arguments::SchemaOf;
+use super::{Exit, print};
 use crate::manifest::schema_text;
+use crate::render::json;
 
-/// Writes the schema to `out`.
-pub fn run(out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(schema_text().as_bytes())?;
-    out.flush()
+/// Writes it.
+pub fn run(of: SchemaOf, out: &mut dyn Write) -> io::Result<Exit> {
+    let text = match of {
+        SchemaOf::Manifest => schema_text(),
+        SchemaOf::Plan => json::schema(),
+    };
+    print(out, text.as_bytes())
 }

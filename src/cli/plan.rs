@@ -1,0 +1,48 @@
+//! `dockseal plan`: what apply would do.
+
+use std::io::{self, Write};
+
+use super::arguments::{Format, Plan as Arguments};
+use super::session::Session;
+use super::{Exit, say, say_error};
+use crate::host;
+use crate::plan::Refusal;
+use crate::render::{Page, json, text, words};
+
+/// Prints the plan.
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
+    let Some(session) = Session::open(&arguments.target, arguments.now, false) else { return Ok(Exit::Error) };
+    let (_, mut plan) = match session.compare() {
+        Ok(compared) => compared,
+        Err(error) => {
+            say_error(&error.to_string(), None);
+            return Ok(Exit::Error);
+        }
+    };
+    // A reviewer without root sees as much as there is to see for them.
+    if host::effective_user() != 0 {
+        let (unseen, rest): (Vec<Refusal>, Vec<Refusal>) =
+            plan.refusals.into_iter().partition(Refusal::is_lack_of_permission);
+        plan.refusals = rest;
+        let mut page = Page::default();
+        for refusal in &unseen {
+            let (why, _) = words::refusal(refusal);
+            text::add_note_text(&mut page, &format!("not compared: {why}"));
+        }
+        say(page);
+    }
+    let exit = match (plan.refusals.is_empty(), plan.changes.is_empty()) {
+        (false, _) => Exit::Error,
+        (true, false) => Exit::Changes,
+        (true, true) => Exit::Done,
+    };
+    if !(arguments.quiet && exit == Exit::Done) {
+        let text = match arguments.format {
+            Format::Text => text::plan(&plan, session.now),
+            Format::Json => json::plan(&plan),
+        };
+        out.write_all(text.as_bytes())?;
+        out.flush()?;
+    }
+    Ok(exit)
+}

@@ -1,0 +1,52 @@
+//! What `plan`, `apply` and `status` begin with: the manifest, the root, the host as it is, and the difference.
+
+use time::OffsetDateTime;
+
+use super::arguments::Target;
+use super::{say_error, validate};
+use crate::desired::Desired;
+use crate::host::Root;
+use crate::observed::{Depth, ObserveError, Observed};
+use crate::plan::Plan;
+
+/// One manifest on one host.
+pub struct Session {
+    pub desired: Desired,
+    pub root: Root,
+    pub now: OffsetDateTime,
+}
+
+impl Session {
+    /// Reads the manifest and opens the root; what is wrong has been told when there is none.
+    pub fn open(target: &Target, now: Option<OffsetDateTime>, creates_root: bool) -> Option<Self> {
+        let manifest = validate::read(&target.file)?;
+        let root = match &target.root {
+            None => Root::live(),
+            Some(folder) if creates_root => Root::create(folder.clone()),
+            Some(folder) => Root::at(folder.clone()),
+        };
+        match root {
+            Ok(root) => {
+                let now = now.unwrap_or_else(OffsetDateTime::now_utc);
+                // Certificates count whole seconds.
+                let now = now.replace_nanosecond(0).unwrap_or(now);
+                Some(Self { desired: Desired::new(&manifest), root, now })
+            }
+            Err(error) => {
+                say_error(&error.to_string(), error.hint());
+                None
+            }
+        }
+    }
+
+    /// Observes and compares. What runs is asked for only where a restart is planned.
+    pub fn compare(&self) -> Result<(Observed, Plan), ObserveError> {
+        let mut observed = Observed::read(&self.root, &self.desired, Depth::Ordinary, None, self.now)?;
+        let mut plan = Plan::new(&self.desired, &observed, self.now);
+        if plan.restarts() && observed.is_dockerd_running() {
+            observed.ask_containers();
+            plan = Plan::new(&self.desired, &observed, self.now);
+        }
+        Ok((observed, plan))
+    }
+}
