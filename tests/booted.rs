@@ -1,7 +1,7 @@
 //! The facts of real hosts that dockseal builds on, seen on each generation of systemd and the Docker Engine.
 //!
 //! Each test boots its own hosts; see `support::Host`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 

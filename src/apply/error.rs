@@ -7,26 +7,30 @@ use crate::observed::ObserveError;
 use crate::pki::{IssueError, KeyError, ParseError};
 use crate::plan::Plan;
 
-/// How an apply failed.
+/// A failed apply.
 #[derive(Debug)]
-pub enum ApplyError {
-    /// The host is as it was.
-    Restored {
-        /// Why.
-        cause: Cause,
-    },
-    /// The host could not be put back: a person is needed.
-    NotRestored {
-        /// Why it failed.
-        cause: Cause,
-        /// Why it could not be put back.
-        failure: Cause,
-    },
-    /// The host matches, and something was left over.
-    LeftOver {
-        /// What.
-        cause: Cause,
-    },
+pub struct ApplyError {
+    /// Why.
+    pub cause: Box<Cause>,
+    /// What it left behind.
+    pub ending: Ending,
+}
+
+/// What a failed apply left behind.
+#[derive(Debug)]
+pub enum Ending {
+    /// The host as it was.
+    AsItWas,
+    /// The host in a condition that a person has to look at: it could not be put back, and why.
+    Broken(Box<Cause>),
+    /// The host as it should be, with files left over.
+    LeftOver,
+}
+
+impl ApplyError {
+    pub(super) fn new(cause: Cause, ending: Ending) -> Self {
+        Self { cause: Box::new(cause), ending }
+    }
 }
 
 /// What went wrong.

@@ -65,7 +65,8 @@ pub fn issue(apply: &Apply) -> Result<Issued, Cause> {
         Some(authority) => (authority, if copies { Some(read_text(apply.root, &ca_path)?) } else { None }),
         None => create_authority(apply, &mut pairs, passphrase.as_ref(), &mut issued.files)?,
     };
-    let leaves = on_all_cores(&pairs, |((change, issue), bearer)| leaf_files(&authority, change, issue, bearer, apply))?;
+    let leaves =
+        on_all_cores(&pairs, |((change, issue), bearer)| leaf_files(&authority, change, issue, bearer, apply))?;
     issued.files.extend(leaves.into_iter().flatten());
     issued.authority = Some(authority);
     issued.ca_pem = ca_pem;

@@ -19,7 +19,7 @@ use crate::observed::{Depth, Observed};
 use crate::pki::Authority;
 use crate::plan::Plan;
 
-pub use error::{ApplyError, Cause};
+pub use error::{ApplyError, Cause, Ending};
 use issue::Issued;
 use service::Service;
 use transaction::Transaction;
@@ -43,21 +43,23 @@ pub struct Apply<'a> {
 impl Apply<'_> {
     /// Makes the host match and proves it.
     pub fn run(&self) -> Result<(), ApplyError> {
-        let issued = issue::issue(self).map_err(|cause| ApplyError::Restored { cause })?;
-        let aside = self.root.aside("first-").map_err(|error| ApplyError::Restored { cause: error.into() })?;
-        let mut files = Transaction::new(self.root);
+        let unchanged = |cause| ApplyError::new(cause, Ending::AsItWas);
+        let issued = issue::issue(self).map_err(unchanged)?;
+        let aside = self.root.aside("first-").map_err(|error| unchanged(error.into()))?;
+        let mut files = Transaction::sweeping(self.root);
         let mut service = Service::new(self, &aside);
         let outcome = self.change(&issued, &mut files, &mut service);
         let outcome = outcome.and_then(|()| self.prove(&service, issued.authority.as_ref()));
         match outcome {
             Ok(()) => {
                 let kept = files.keep().map_err(Cause::from).and_then(|()| service.keep());
-                kept.map_err(|cause| ApplyError::LeftOver { cause })
+                kept.map_err(|cause| ApplyError::new(cause, Ending::LeftOver))
             }
-            Err(cause) => Err(match service.put_back(&files) {
-                Ok(()) => ApplyError::Restored { cause },
-                Err(failure) => ApplyError::NotRestored { cause, failure },
-            }),
+            Err(cause) => {
+                let back = service.put_back(&files);
+                let ending = back.map_or_else(|failure| Ending::Broken(Box::new(failure)), |()| Ending::AsItWas);
+                Err(ApplyError::new(cause, ending))
+            }
         }
     }
 

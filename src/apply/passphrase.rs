@@ -26,7 +26,9 @@ pub fn read(root: &Root, source: &PassphraseSource) -> Result<Passphrase, Cause>
         }
         PassphraseSource::Credential(name) => {
             let folder = env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(|| {
-                Cause::Passphrase(format!("$CREDENTIALS_DIRECTORY is not set: run it from a unit with LoadCredential={name}:…"))
+                Cause::Passphrase(format!(
+                    "$CREDENTIALS_DIRECTORY is not set: run it from a unit with LoadCredential={name}:…"
+                ))
             })?;
             read_file(&Root::live()?, &Path::new(&folder).join(name.as_str()))?
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::transaction::{PUBLIC_MODE, Transaction};
 use super::{Apply, Cause};
-use crate::host::{self, CommandError, Output, Root, RunOptions};
+use crate::host::{self, CommandError, Root};
 use crate::observed::{Containers, ServiceFacts, containers};
 use crate::plan::{DaemonStep, Plan, Reason};
 
@@ -53,14 +53,15 @@ impl<'a> Service<'a> {
         let seen = self.apply.observed.daemon_json.attributes;
         let path = self.apply.desired.layout.daemon_json();
         let mut first = Transaction::new(self.aside);
-        let written = first.write(&path, text.as_bytes(), seen.map_or(PUBLIC_MODE, |seen| seen.mode), seen.map(|s| s.stamp));
+        let written =
+            first.write(&path, text.as_bytes(), seen.map_or(PUBLIC_MODE, |seen| seen.mode), seen.map(|s| s.stamp));
         let first = self.first.insert(first);
         written?;
         first.sync()?;
         first.commit()?;
         files.rebase(&path)?;
         self.touched = Touched::Reloaded;
-        self.systemctl(&["reload", self.unit()], ANSWER_WITHIN)?;
+        systemctl(&["reload", self.unit()], ANSWER_WITHIN)?;
         self.await_live_restore()
     }
 
@@ -80,13 +81,13 @@ impl<'a> Service<'a> {
         let activation = &self.apply.plan.activation;
         if activation.daemon_reload {
             self.reloaded_units = true;
-            self.systemctl(&["daemon-reload"], ANSWER_WITHIN)?;
+            systemctl(&["daemon-reload"], ANSWER_WITHIN)?;
         }
         match activation.daemon {
             DaemonStep::Stay => {}
             DaemonStep::Reload => {
                 self.touched = Touched::Reloaded;
-                self.systemctl(&["reload", self.unit()], ANSWER_WITHIN)?;
+                systemctl(&["reload", self.unit()], ANSWER_WITHIN)?;
             }
             DaemonStep::Restart { with_socket, .. } => {
                 self.touched = Touched::Restarted;
@@ -102,7 +103,7 @@ impl<'a> Service<'a> {
     pub fn put_back(&mut self, files: &Transaction) -> Result<(), Cause> {
         let mut outcome = files.undo().map_err(Cause::from);
         if self.reloaded_units {
-            outcome = outcome.and(self.systemctl(&["daemon-reload"], ANSWER_WITHIN).map(drop).map_err(Cause::from));
+            outcome = outcome.and(systemctl(&["daemon-reload"], ANSWER_WITHIN).map(drop).map_err(Cause::from));
         }
         let ran_before = self.before().is_some_and(ServiceFacts::is_active);
         if self.touched == Touched::Restarted && ran_before {
@@ -114,7 +115,7 @@ impl<'a> Service<'a> {
             outcome = outcome.and(first.undo().map_err(Cause::from));
         }
         if self.touched != Touched::Not && ran_before {
-            outcome = outcome.and(self.systemctl(&["reload", self.unit()], ANSWER_WITHIN).map(drop).map_err(Cause::from));
+            outcome = outcome.and(systemctl(&["reload", self.unit()], ANSWER_WITHIN).map(drop).map_err(Cause::from));
         }
         outcome
     }
@@ -143,21 +144,21 @@ impl<'a> Service<'a> {
     pub fn journal(&self) -> String {
         let args = ["--unit", self.unit(), "--lines=12", "--output=cat", "--no-pager", "--quiet"];
         match run("journalctl", &args, ANSWER_WITHIN) {
-            Ok(output) => String::from_utf8_lossy(&output.stdout).trim_end().to_owned(),
+            Ok(output) => String::from_utf8_lossy(&output).trim_end().to_owned(),
             Err(error) => format!("(the journal could not be read: {error})"),
         }
     }
 
     /// `reset-failed` first: three starts within a minute, whoever asked for them, would forbid this one.
     fn restart(&self, with_socket: bool) -> Result<(), Cause> {
-        self.systemctl(&["reset-failed", self.unit()], ANSWER_WITHIN)?;
+        systemctl(&["reset-failed", self.unit()], ANSWER_WITHIN)?;
         let mut args = vec!["restart"];
         match self.before() {
             Some(service) if with_socket => args.push(&service.socket),
             _ => {}
         }
         args.push(self.unit());
-        match self.systemctl(&args, START_WITHIN) {
+        match systemctl(&args, START_WITHIN) {
             Ok(_) => Ok(()),
             Err(error) => Err(Cause::Start { error, journal: self.journal() }),
         }
@@ -168,14 +169,14 @@ impl<'a> Service<'a> {
     }
 
     fn before(&self) -> Option<&ServiceFacts> {
-        self.apply.observed.service.as_ref()
-    }
-
-    fn systemctl(&self, args: &[&str], within: Duration) -> Result<Output, CommandError> {
-        run("systemctl", args, within)
+        self.apply.observed.service()
     }
 }
 
-fn run(program: &str, args: &[&str], timeout: Duration) -> Result<Output, CommandError> {
-    host::run(program, args, RunOptions::within(timeout))
+fn systemctl(args: &[&str], within: Duration) -> Result<Vec<u8>, CommandError> {
+    run("systemctl", args, within)
+}
+
+fn run(program: &str, args: &[&str], timeout: Duration) -> Result<Vec<u8>, CommandError> {
+    host::run(program, args, timeout)
 }

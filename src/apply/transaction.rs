@@ -16,6 +16,7 @@ pub const PUBLIC_MODE: u32 = 0o644;
 /// Steps that are taken together.
 pub struct Transaction<'r> {
     root: &'r Root,
+    sweeps: bool,
     steps: Vec<Step>,
     folders: BTreeSet<PathBuf>,
     emptied: BTreeSet<PathBuf>,
@@ -24,7 +25,12 @@ pub struct Transaction<'r> {
 impl<'r> Transaction<'r> {
     /// Nothing yet.
     pub fn new(root: &'r Root) -> Self {
-        Self { root, steps: Vec::new(), folders: BTreeSet::new(), emptied: BTreeSet::new() }
+        Self { root, sweeps: false, steps: Vec::new(), folders: BTreeSet::new(), emptied: BTreeSet::new() }
+    }
+
+    /// Nothing yet; it removes what killed runs left in the folders that it enters. The one main transaction alone does.
+    pub fn sweeping(root: &'r Root) -> Self {
+        Self { sweeps: true, ..Self::new(root) }
     }
 
     /// Stages a file; its missing parents are made at once.
@@ -115,7 +121,8 @@ impl<'r> Transaction<'r> {
 
     /// Where a staged file waits.
     pub fn staged(&self, path: &Path) -> Option<PathBuf> {
-        let is_staged = |step: &&Step| matches!(step, Step::Create { .. } | Step::Replace { .. }) && step.path() == path;
+        let is_staged =
+            |step: &&Step| matches!(step, Step::Create { .. } | Step::Replace { .. }) && step.path() == path;
         self.steps.iter().find(is_staged).map(|step| self.root.staged_path(step))
     }
 
@@ -125,6 +132,9 @@ impl<'r> Transaction<'r> {
             return Ok(());
         }
         self.steps.extend(self.root.make_folder(folder, FOLDER_MODE)?);
+        if self.sweeps {
+            self.root.sweep(folder)?;
+        }
         self.folders.insert(folder.to_owned());
         Ok(())
     }

@@ -1,14 +1,14 @@
 //! dockerd's own opinion of the new files, before they appear: `dockerd --validate` with the flags it will really get.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::transaction::{PUBLIC_MODE, Transaction};
 use super::{Apply, Cause};
-use crate::host::{self, CommandError, RunOptions};
+use crate::host::{self, CommandError};
 use crate::plan::{After, daemon_json};
 
 /// It takes a tenth of a second.
@@ -20,7 +20,7 @@ const FILE_KEYS: [&str; 3] = ["tlscacert", "tlscert", "tlskey"];
 /// unknown keys, keys that do not match their certificate; it does not try addresses and ports.
 pub fn with_dockerd(apply: &Apply, files: &Transaction) -> Result<(), Cause> {
     let Some((program, arguments)) = apply.plan.activation.command.split_first() else { return Ok(()) };
-    if !apply.root.is_live() || apply.observed.service.is_none() {
+    if !apply.root.is_live() || apply.observed.service().is_none() {
         return Ok(());
     }
     let Some(text) = text_with_staged_paths(apply, files) else { return Ok(()) };
@@ -34,7 +34,7 @@ pub fn with_dockerd(apply: &Apply, files: &Transaction) -> Result<(), Cause> {
     let mut all: Vec<&OsStr> = vec![OsStr::new("--validate")];
     all.extend(arguments.iter().map(OsStr::new));
     all.push(&flag);
-    let outcome = host::run(program, &all, RunOptions::within(TIMEOUT));
+    let outcome = host::run(program, &all, TIMEOUT);
     check.undo()?;
     match outcome {
         Ok(_) => Ok(()),
@@ -50,11 +50,12 @@ fn text_with_staged_paths(apply: &Apply, files: &Transaction) -> Option<String> 
         After::Text { after, .. } if change.path == apply.desired.layout.daemon_json() => Some(after.as_str()),
         _ => None,
     });
-    let text = planned.or(apply.observed.daemon_json.present().map(String::as_str))?;
+    let found = apply.observed.daemon_json.present().and_then(|bytes| daemon_json::decode(bytes).ok());
+    let text = planned.or(found)?;
     let mut patch = Map::new();
     for key in FILE_KEYS {
-        let path = apply.desired.daemon.patch.get(key).and_then(Value::as_str).map(PathBuf::from)?;
-        if let Some(staged) = files.staged(&path) {
+        let target = apply.desired.daemon.patch.get(key).and_then(Value::as_str)?;
+        if let Some(staged) = files.staged(Path::new(target)) {
             patch.insert(key.to_owned(), json!(staged));
         }
     }

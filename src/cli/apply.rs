@@ -6,7 +6,7 @@ use super::arguments::Apply as Arguments;
 use super::progress::Progress;
 use super::session::Session;
 use super::{Exit, say, say_error};
-use crate::apply::{Apply, ApplyError, Cause};
+use crate::apply::{Apply, ApplyError, Cause, Ending};
 use crate::host::{self, Lock};
 use crate::manifest::RestartPolicy;
 use crate::plan::Plan;
@@ -84,27 +84,27 @@ fn say_findings(plan: &Plan) {
 
 fn say_failure(error: &ApplyError) -> Exit {
     let mut page = Page::default();
-    match error {
-        ApplyError::Restored { cause } => {
-            add_cause(&mut page, cause);
+    add_cause(&mut page, &error.cause);
+    let exit = match &error.ending {
+        Ending::AsItWas => {
             text::add_note_text(&mut page, "the host is as it was");
-            say(page);
             Exit::Error
         }
-        ApplyError::NotRestored { cause, failure } => {
-            add_cause(&mut page, cause);
+        Ending::Broken(failure) => {
             add_cause(&mut page, failure);
             text::add_note_text(&mut page, "the host could not be put back: look at it now");
-            say(page);
             Exit::Broken
         }
-        ApplyError::LeftOver { cause } => {
-            add_cause(&mut page, cause);
-            text::add_note_text(&mut page, "the host matches the manifest; files ending in .dockseal-old were left over");
-            say(page);
+        Ending::LeftOver => {
+            text::add_note_text(
+                &mut page,
+                "the host matches the manifest; files ending in .dockseal-old are left over",
+            );
             Exit::Error
         }
-    }
+    };
+    say(page);
+    exit
 }
 
 fn add_cause(page: &mut Page, cause: &Cause) {

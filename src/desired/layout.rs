@@ -9,6 +9,7 @@ use crate::manifest::Manifest;
 pub struct Layout {
     directory: PathBuf,
     drop_in: PathBuf,
+    daemon_json: PathBuf,
 }
 
 impl Layout {
@@ -17,6 +18,7 @@ impl Layout {
         Self {
             directory: manifest.directory.as_path().to_owned(),
             drop_in: Path::new(&folder).join(manifest.systemd.drop_in.as_str()),
+            daemon_json: PathBuf::from("/etc/docker/daemon.json"),
         }
     }
 
@@ -67,10 +69,10 @@ impl Layout {
 
     /// dockerd's own configuration file.
     pub fn daemon_json(&self) -> PathBuf {
-        PathBuf::from("/etc/docker/daemon.json")
+        self.daemon_json.clone()
     }
 
-    /// The drop-in that clears `-H` from ExecStart.
+    /// The drop-in that clears `-H` from `ExecStart=`.
     pub fn drop_in(&self) -> PathBuf {
         self.drop_in.clone()
     }

@@ -16,35 +16,6 @@ use nix::unistd::Pid;
 
 use super::text::{one_line, visible};
 
-/// How a program is run.
-#[derive(Clone, Copy, Debug)]
-pub struct RunOptions {
-    /// Then it and what it started are killed.
-    pub timeout: Duration,
-    /// Exit codes that are no error.
-    pub accept: &'static [i32],
-}
-
-impl RunOptions {
-    /// At most so long, and only 0 is no error.
-    pub fn within(timeout: Duration) -> Self {
-        Self { timeout, accept: &[0] }
-    }
-}
-
-/// What an accepted run gave.
-#[derive(Debug)]
-pub struct Output {
-    /// One of the accepted codes.
-    pub code: i32,
-    /// The last [`KEPT`] bytes.
-    pub stdout: Vec<u8>,
-    /// The last [`KEPT`] bytes.
-    pub stderr: Vec<u8>,
-    /// Whether bytes at the start of `stdout` were dropped.
-    pub cut: bool,
-}
-
 /// A command that did not do its work. `line` is the command as a person would type it.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
@@ -72,7 +43,7 @@ pub enum CommandError {
         /// The end of what it said.
         stderr: String,
     },
-    /// It ended with a code that was not accepted, or by a signal.
+    /// It ended with another code than 0, or by a signal.
     #[error("`{line}` failed with {status}{}", said(stderr))]
     Failed {
         /// The command.
@@ -102,8 +73,9 @@ const KEPT: usize = 1 << 20;
 /// Bytes of stderr that an error repeats.
 const REPEATED: usize = 4096;
 
-/// Runs `program` found on the PATH, with no input, no terminal, and no environment but `PATH` and `LC_ALL=C`.
-pub fn run(program: &str, args: &[impl AsRef<OsStr>], options: RunOptions) -> Result<Output, CommandError> {
+/// Runs `program` found on the PATH, with no input, no terminal, and no environment but `PATH` and `LC_ALL=C`. Gives the
+/// end of its standard output, at most 1 MiB; anything but exit code 0 is an error.
+pub fn run(program: &str, args: &[impl AsRef<OsStr>], timeout: Duration) -> Result<Vec<u8>, CommandError> {
     let line = command_line(program, args);
     let mut command = Command::new(program);
     command.args(args).env_clear().env("LC_ALL", "C").process_group(0);
@@ -115,19 +87,12 @@ pub fn run(program: &str, args: &[impl AsRef<OsStr>], options: RunOptions) -> Re
         Err(source) => return Err(CommandError::Start { line, source }),
     };
     let mut running = Running { child, stdout: Tail::default(), stderr: Tail::default() };
-    match running.finish(Instant::now() + options.timeout) {
-        Ok(Some(status)) => match status.code() {
-            Some(code) if options.accept.contains(&code) => Ok(Output {
-                code,
-                cut: running.stdout.dropped,
-                stdout: running.stdout.into_bytes(),
-                stderr: running.stderr.into_bytes(),
-            }),
-            _ => Err(CommandError::Failed { line, status, stderr: running.stderr.into_text() }),
-        },
+    match running.finish(Instant::now() + timeout) {
+        Ok(Some(status)) if status.success() => Ok(running.stdout.into_bytes()),
+        Ok(Some(status)) => Err(CommandError::Failed { line, status, stderr: running.stderr.into_text() }),
         Ok(None) => {
             let stderr = running.stderr.into_text();
-            Err(CommandError::TimedOut { line, timeout: options.timeout, stderr })
+            Err(CommandError::TimedOut { line, timeout, stderr })
         }
         Err(source) => Err(CommandError::Start { line, source }),
     }
@@ -206,7 +171,6 @@ fn readable(
 #[derive(Default)]
 struct Tail {
     bytes: Vec<u8>,
-    dropped: bool,
 }
 
 impl Tail {
@@ -229,7 +193,6 @@ impl Tail {
     fn cut(&mut self) {
         if self.bytes.len() > KEPT {
             self.bytes.drain(..self.bytes.len() - KEPT);
-            self.dropped = true;
         }
     }
 

@@ -43,9 +43,6 @@ pub enum FileCause {
         /// In entries.
         limit: usize,
     },
-    /// Something else stands where a file belongs.
-    #[error("is {0}, not a regular file")]
-    NotAFile(FileKind),
     /// Something else stands where a folder belongs.
     #[error("is {0}, not a folder")]
     NotAFolder(FileKind),
@@ -78,12 +75,7 @@ impl FileError {
             FileCause::System { .. } | FileCause::TooMany { .. } => None,
             FileCause::NotPlain => Some("write the path from / on"),
             FileCause::TooLarge { .. } => Some("look at what it holds; nothing that belongs there is that large"),
-            FileCause::NotAFile(FileKind::Symlink) => {
-                Some("give the path of the file itself, or replace the link by a copy of the file")
-            }
-            FileCause::NotAFile(_) | FileCause::NotAFolder(_) | FileCause::InTheWay(_) => {
-                Some("move it away, or give another path")
-            }
+            FileCause::NotAFolder(_) | FileCause::InTheWay(_) => Some("move it away, or give another path"),
             FileCause::ChangedMeanwhile => Some("plan again: someone else writes this file too"),
         }
     }

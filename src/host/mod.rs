@@ -23,8 +23,8 @@ mod text;
 mod tls;
 mod verifier;
 
+pub use command::{CommandError, run};
 pub use cores::on_all_cores;
-pub use command::{CommandError, Output, RunOptions, run};
 pub use error::FileError;
 pub use file::{Attributes, Entry, FileKind, Stamp};
 pub use input::read_input;
@@ -33,4 +33,4 @@ pub use process::{effective_user, harden};
 pub use root::Root;
 pub use step::Step;
 pub use stream::resolve;
-pub use tls::{Asked, Caller, CallerError, Identity, Outcome, Trust, ask, ask_plain, ask_unix};
+pub use tls::{Asked, Caller, CallerError, Identity, Outcome, ask, ask_plain, ask_unix};

@@ -24,21 +24,12 @@ use super::verifier::Witness;
 /// Who asks, and whom it trusts.
 #[derive(Clone, Copy)]
 pub struct Caller<'a> {
-    /// Which servers it trusts.
-    pub trust: Trust<'a>,
+    /// It trusts servers with a certificate for the name, issued under one of these (DER).
+    pub anchors: &'a [Vec<u8>],
     /// The certificate that it shows, if any.
     pub identity: Option<Identity<'a>>,
     /// The server's name as the caller knows it: a DNS name or an IP address.
     pub name: &'a str,
-}
-
-/// Which servers a caller trusts.
-#[derive(Clone, Copy)]
-pub enum Trust<'a> {
-    /// Those with a certificate for the name, issued under one of these (DER).
-    Anchors(&'a [Vec<u8>]),
-    /// Any: to see what is served. Nothing that such a server says is proof.
-    Anyone,
 }
 
 /// A client certificate and its key.
@@ -164,17 +155,12 @@ fn provider() -> &'static Arc<CryptoProvider> {
 
 impl Caller<'_> {
     fn witness(&self) -> Result<Witness, CallerError> {
-        let judge = match self.trust {
-            Trust::Anyone => None,
-            Trust::Anchors(anchors) => {
-                let mut store = RootCertStore::empty();
-                for anchor in anchors {
-                    store.add(CertificateDer::from(anchor.as_slice())).map_err(CallerError::Anchor)?;
-                }
-                let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider()));
-                Some(builder.build().map_err(|e| CallerError::Anchor(Error::General(e.to_string())))?)
-            }
-        };
+        let mut store = RootCertStore::empty();
+        for anchor in self.anchors {
+            store.add(CertificateDer::from(anchor.as_slice())).map_err(CallerError::Anchor)?;
+        }
+        let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider()));
+        let judge = builder.build().map_err(|e| CallerError::Anchor(Error::General(e.to_string())))?;
         let schemes = provider().signature_verification_algorithms.supported_schemes();
         Ok(Witness { judge, schemes, served: OnceLock::new() })
     }

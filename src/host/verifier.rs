@@ -7,12 +7,11 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
-/// Keeps the chain as served; judges it only where there are anchors.
+/// Keeps the chain as served, and has it judged.
 #[derive(Debug)]
 pub(super) struct Witness {
-    /// `None`: any certificate will do. Nothing secret is sent to such a server and nothing that it says is believed;
-    /// it is only looked at. That includes certificates that rustls can't read (X.509 v1), so signatures are not checked.
-    pub(super) judge: Option<Arc<WebPkiServerVerifier>>,
+    /// Who decides.
+    pub(super) judge: Arc<WebPkiServerVerifier>,
     /// The schemes to offer.
     pub(super) schemes: Vec<SignatureScheme>,
     /// Leaf first, DER.
@@ -29,10 +28,7 @@ impl ServerCertVerifier for Witness {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         self.served.get_or_init(|| std::iter::once(leaf).chain(others).map(|c| c.to_vec()).collect());
-        match &self.judge {
-            Some(judge) => judge.verify_server_cert(leaf, others, name, ocsp, now),
-            None => Ok(ServerCertVerified::assertion()),
-        }
+        self.judge.verify_server_cert(leaf, others, name, ocsp, now)
     }
 
     fn verify_tls12_signature(
@@ -41,10 +37,7 @@ impl ServerCertVerifier for Witness {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match &self.judge {
-            Some(judge) => judge.verify_tls12_signature(message, leaf, signed),
-            None => Ok(HandshakeSignatureValid::assertion()),
-        }
+        self.judge.verify_tls12_signature(message, leaf, signed)
     }
 
     fn verify_tls13_signature(
@@ -53,10 +46,7 @@ impl ServerCertVerifier for Witness {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match &self.judge {
-            Some(judge) => judge.verify_tls13_signature(message, leaf, signed),
-            None => Ok(HandshakeSignatureValid::assertion()),
-        }
+        self.judge.verify_tls13_signature(message, leaf, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -34,7 +34,7 @@ use crate::pki::KeyAlgorithm;
 
 pub use endpoint::Endpoint;
 pub use name::{ClientName, DnsName};
-pub use problem::{Code, Problem, Problems, printable};
+pub use problem::{Code, Problem, Problems};
 pub use scalar::{AbsolutePath, Lifetime};
 pub use schema::text as schema_text;
 pub use text::MOST_BYTES;
@@ -50,6 +50,7 @@ use subject::{CommonName, Country, CredentialName, Email, EnvironmentName, Organ
 #[schemars(title = "Dockseal manifest, format 1")]
 pub struct Manifest {
     /// Format version; also says what this file is.
+    #[expect(dead_code, reason = "there is one format; its number is checked as it is read")]
     #[serde(deserialize_with = "format_one")]
     #[schemars(schema_with = "schema::format_one")]
     pub dockseal: u8,

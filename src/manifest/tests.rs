@@ -185,7 +185,7 @@ fn long_lists_are_checked_to_their_end() {
     let mut text = "dockseal: 1\nhost: a.example\nclients:\n".to_owned();
     for i in 0..2501 {
         let name = if faulty.contains(&i) { format!("a_{i}") } else { format!("a-{i}") };
-        text.push_str(&format!("  - name: {name}\n"));
+        text = text + "  - name: " + &name + "\n";
     }
     let problems = Manifest::parse(text.as_bytes(), "test.yaml").err().unwrap();
     let lines: Vec<_> = problems.iter().map(|problem| problems.position(problem.place.start).line - 4).collect();
@@ -214,7 +214,7 @@ fn what_may_be_a_passphrase_is_never_shown() {
             format!("dockseal: 1\nhost: a.example\nca:\n  passphrase: {written}\n"),
             format!("dockseal: 2\nhost: a.example\nca:\n  passphrase: {written}\n"),
         ] {
-            let problems = Manifest::parse(text.as_bytes(), "test.yaml").err().expect(written);
+            let problems = Manifest::parse(text.as_bytes(), "test.yaml").expect_err(written);
             let shown = crate::render::diagnostic::render(&problems, false);
             assert!(!shown.contains("hunter2"), "{shown}");
         }

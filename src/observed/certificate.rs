@@ -86,7 +86,8 @@ pub struct Certificates {
 /// Reads them all, on all cores.
 pub fn read(root: &Root, desired: &Desired) -> Result<Certificates, ObserveError> {
     let layout = &desired.layout;
-    let certificate = see(root, &layout.ca_certificate(), |pem| Certificate::parse_all(pem).map_err(|e| e.to_string()))?;
+    let certificate =
+        see(root, &layout.ca_certificate(), |pem| Certificate::parse_all(pem).map_err(|e| e.to_string()))?;
     let ca = ObservedCa { certificate, key: see_key(root, &layout.ca_key())? };
     let trusted = ca.certificate.present().map(Vec::as_slice).unwrap_or_default();
     let server = ObservedLeaf {

@@ -18,7 +18,7 @@ use crate::pki::Authority;
 pub use crate::host::Attributes;
 pub use certificate::{FILE_LIMIT, KeyFacts, LeafFacts, ObservedCa, ObservedClient, ObservedLeaf, Orphan};
 pub use served::{Answer, CallerKind, Depth, Served, Stranger, Trial};
-pub use service::{Containers, ServiceFacts, containers};
+pub use service::{Containers, ServiceFacts, Systemd, containers};
 pub use unit::files::ObservedUnit;
 
 /// What the host is.
@@ -35,11 +35,11 @@ pub struct Observed {
     /// Folders of clients that the manifest does not name.
     pub orphans: Vec<Orphan>,
     /// `/etc/docker/daemon.json`
-    pub daemon_json: Seen<String>,
+    pub daemon_json: Seen<Vec<u8>>,
     /// The files of docker.service.
     pub unit: ObservedUnit,
-    /// What systemd says of docker.service; `None` where it was not asked: another root, or no systemd.
-    pub service: Option<ServiceFacts>,
+    /// What systemd says of docker.service.
+    pub systemd: Systemd,
     /// What the endpoints answer; empty where dockerd is not expected to.
     pub served: Vec<Served>,
     /// What runs; asked only where a restart is planned.
@@ -115,9 +115,9 @@ impl Observed {
         now: OffsetDateTime,
     ) -> Result<Self, ObserveError> {
         let certificates = certificate::read(root, desired)?;
-        let service = service::read(root, &desired.unit.name)?;
-        let served = match &service {
-            Some(service) if service.is_active() => {
+        let systemd = service::read(root, &desired.unit.name)?;
+        let served = match &systemd {
+            Systemd::Asked(service) if service.is_active() => {
                 served::read(root, desired, &certificates, depth, authority, now)?
             }
             _ => Vec::new(),
@@ -126,7 +126,7 @@ impl Observed {
             owner: root.owner(),
             daemon_json: daemon::read(root, &desired.layout)?,
             unit: unit::files::read(root, desired)?,
-            service,
+            systemd,
             served,
             containers: None,
             ca: certificates.ca,
@@ -136,9 +136,17 @@ impl Observed {
         })
     }
 
+    /// What systemd says of docker.service, where it was asked.
+    pub fn service(&self) -> Option<&ServiceFacts> {
+        match &self.systemd {
+            Systemd::Asked(service) => Some(service),
+            Systemd::OtherRoot | Systemd::NotRunning => None,
+        }
+    }
+
     /// Whether there is a dockerd to ask.
     pub fn is_dockerd_running(&self) -> bool {
-        self.service.as_ref().is_some_and(ServiceFacts::is_active)
+        self.service().is_some_and(ServiceFacts::is_active)
     }
 
     /// Every leaf that the CA may have signed.

@@ -12,11 +12,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use super::ObserveError;
 use super::certificate::{Certificates, FILE_LIMIT};
 use super::service::LOCAL_SOCKET;
-use super::ObserveError;
 use crate::desired::{Desired, KeySource};
-use crate::host::{self, Asked, Caller, CallerError, Entry, FileError, Identity, Outcome, Root, Trust};
+use crate::host::{self, Asked, Caller, CallerError, Entry, FileError, Identity, Outcome, Root};
 use crate::manifest::Endpoint;
 use crate::pki::{
     Authority, CertSpec, Certificate, DistinguishedName, Fingerprint, KeyAlgorithm, PrivateKey, Role, San, StoredKey,
@@ -202,7 +202,7 @@ impl Survey<'_> {
             San::Ip(address) => address.to_string(),
             San::Dns(name) | San::Other(name) => name.clone(),
         };
-        host::ask(address, &Caller { trust: Trust::Anchors(self.anchors), identity, name: &name }, PING, ANSWER_WITHIN)
+        host::ask(address, &Caller { anchors: self.anchors, identity, name: &name }, PING, ANSWER_WITHIN)
     }
 }
 

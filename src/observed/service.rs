@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::unit::show;
 use super::ObserveError;
-use crate::host::{self, Root, RunOptions};
+use super::unit::show;
+use crate::host::{self, Root};
 
 /// Where the Docker API answers on every host with a local endpoint at the usual place.
 pub const LOCAL_SOCKET: &str = "/var/run/docker.sock";
@@ -31,6 +31,17 @@ pub struct ServiceFacts {
     pub socket: String,
     /// Whether that is there for `fd://`.
     pub has_socket: bool,
+}
+
+/// Whether there is a systemd to ask, and what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Systemd {
+    /// Another root is worked on.
+    OtherRoot,
+    /// It does not run here.
+    NotRunning,
+    /// Of docker.service.
+    Asked(ServiceFacts),
 }
 
 /// What would stop with dockerd, as the Docker API tells.
@@ -61,17 +72,21 @@ impl ServiceFacts {
     }
 }
 
-/// Asks systemd; `None` for another root, and where systemd does not run.
-pub fn read(root: &Root, unit: &str) -> Result<Option<ServiceFacts>, ObserveError> {
-    if !root.is_live() || root.look(Path::new("/run/systemd/system"))?.is_none() {
-        return Ok(None);
+/// Asks systemd.
+pub fn read(root: &Root, unit: &str) -> Result<Systemd, ObserveError> {
+    if !root.is_live() {
+        return Ok(Systemd::OtherRoot);
+    }
+    // sd_booted(3)
+    if root.look(Path::new("/run/systemd/system"))?.is_none() {
+        return Ok(Systemd::NotRunning);
     }
     let socket = socket_of(unit);
     let args = ["show", "--no-pager", PROPERTIES, unit, &socket];
-    let output = host::run("systemctl", &args, RunOptions::within(ANSWER_WITHIN))?;
-    let units = show::parse(&String::from_utf8_lossy(&output.stdout));
+    let output = host::run("systemctl", &args, ANSWER_WITHIN)?;
+    let units = show::parse(&String::from_utf8_lossy(&output));
     let property = |index: usize, name: &str| units.get(index).and_then(|unit| unit.value(name)).unwrap_or_default();
-    Ok(Some(ServiceFacts {
+    Ok(Systemd::Asked(ServiceFacts {
         load: property(0, "LoadState").to_owned(),
         active: property(0, "ActiveState").to_owned(),
         needs_reload: property(0, "NeedDaemonReload") == "yes",

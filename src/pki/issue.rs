@@ -113,6 +113,7 @@ impl Authority {
     }
 
     /// The CA's private key.
+    #[cfg(test)]
     pub fn key(&self) -> &PrivateKey {
         &self.issuer.key().0
     }

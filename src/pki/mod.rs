@@ -14,6 +14,6 @@ pub use issue::{Authority, IssueError};
 pub use key::{KeyError, Passphrase, PrivateKey, StoredKey};
 pub use parse::{Certificate, ParseError, Request};
 pub use spec::{
-    Attribute, CertFacts, CertSpec, DistinguishedName, ExtendedKeyUsage, Fingerprint, KeyAlgorithm,
-    PublicKey, Role, San,
+    Attribute, CertFacts, CertSpec, DistinguishedName, ExtendedKeyUsage, Fingerprint, KeyAlgorithm, PublicKey, Role,
+    San,
 };

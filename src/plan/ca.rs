@@ -2,10 +2,10 @@
 
 use time::OffsetDateTime;
 
+use super::Draft;
 use super::attributes;
 use super::change::{Action, After, Change, Issue, IssueKey, Reason, Resource};
 use super::finding::{Note, Refusal};
-use super::Draft;
 use crate::desired::Desired;
 use crate::observed::{Found, KeyFacts, Observed};
 use crate::pki::{CertFacts, CertSpec};
@@ -55,12 +55,16 @@ pub fn compare<'a>(
 /// With a key that is already there (a run that was cut short, a lost `ca.pem`), the certificate is made over that key.
 fn create<'a>(desired: &Desired, observed: &Observed, now: OffsetDateTime, draft: &mut Draft) -> Option<Signer<'a>> {
     let key = &observed.ca.key;
-    if key.is_missing() && let Some(orphaned) = observed.leaf_certificates().find(|leaf| leaf.present().is_some()) {
+    if key.is_missing()
+        && let Some(orphaned) = observed.leaf_certificates().find(|leaf| leaf.present().is_some())
+    {
         let path = observed.ca.certificate.path.clone();
         draft.refusals.push(Refusal::CaLost { path, orphaned: orphaned.path.clone() });
         return None;
     }
-    if let Some(KeyFacts::Encrypted) = key.present() && desired.ca.passphrase.is_none() {
+    if let Some(KeyFacts::Encrypted) = key.present()
+        && desired.ca.passphrase.is_none()
+    {
         draft.refusals.push(Refusal::NoPassphrase { key: key.path.clone() });
     }
     let not_after = now + desired.ca.spec.valid_for;

@@ -5,15 +5,13 @@ use std::path::PathBuf;
 
 use time::OffsetDateTime;
 
+use super::Draft;
 use super::attributes;
 use super::ca::{self, Signer};
-use super::change::{Action, After, Change, Issue, IssueKey, Reason, Resource};
+use super::change::{Action, After, Change, Issue, IssueKey, Moment, Reason, Resource};
 use super::finding::{Note, Refusal};
-use super::Draft;
 use crate::desired::{Desired, DesiredClient, KeySource};
-use crate::observed::{
-    Attributes, Found, KeyFacts, LeafFacts, Observed, ObservedClient, ObservedLeaf, Orphan, Seen,
-};
+use crate::observed::{Attributes, Found, KeyFacts, LeafFacts, Observed, ObservedClient, ObservedLeaf, Orphan, Seen};
 use crate::pki::{CertFacts, CertSpec, ExtendedKeyUsage, Fingerprint, PublicKey, Role, San};
 
 /// Compares the CA, the server, each client, and what is left of former clients.
@@ -94,6 +92,12 @@ impl Comparison<'_> {
             self.draft.change_attributes(resource, certificate, attributes::PUBLIC, self.observed);
             return false;
         }
+        let issue_key = match (source, &leaf.key) {
+            (KeySource::Request(path), _) => IssueKey::Request(path.clone()),
+            (KeySource::Host, Some(key)) => IssueKey::New { path: key.path.clone(), seen: key.attributes },
+            // A key that belongs on the host is always looked for.
+            (KeySource::Host, None) => return false,
+        };
         let is_new = certificate.is_missing();
         self.draft.changes.push(Change {
             resource,
@@ -102,7 +106,7 @@ impl Comparison<'_> {
             reasons,
             after: After::Certificate(Box::new(Issue {
                 spec: spec.clone(),
-                key: self.issue_key(source, leaf),
+                key: issue_key,
                 before: certificate.present().map(|found| found.facts.clone()),
                 not_after: self.end_of(spec),
             })),
@@ -110,14 +114,6 @@ impl Comparison<'_> {
         });
         true
     }
-    fn issue_key(&self, source: &KeySource, leaf: &ObservedLeaf) -> IssueKey {
-        match (source, &leaf.key) {
-            (KeySource::Request(path), _) => IssueKey::Request(path.clone()),
-            (KeySource::Host, Some(key)) => IssueKey::New { path: key.path.clone(), seen: key.attributes },
-            (KeySource::Host, None) => IssueKey::New { path: leaf.certificate.path.clone(), seen: None },
-        }
-    }
-
     /// A leaf never outlives its CA.
     fn end_of(&self, spec: &CertSpec) -> OffsetDateTime {
         (self.now + spec.valid_for).min(self.signer.not_after())
@@ -160,14 +156,14 @@ impl Comparison<'_> {
     fn time_reason(&self, spec: &CertSpec, facts: &CertFacts) -> Option<Reason> {
         let (from, at, ca_until) = (facts.not_before, facts.not_after, self.signer.not_after());
         if self.now > at {
-            Some(Reason::Expired { at })
+            Some(Reason::Expired { at: Moment(at) })
         } else if self.now < from {
-            Some(Reason::NotYetValid { from })
+            Some(Reason::NotYetValid { from: Moment(from) })
         } else if at > ca_until {
-            Some(Reason::OutlivesCa { ca_until })
+            Some(Reason::OutlivesCa { ca_until: Moment(ca_until) })
         } else if at - self.now <= spec.renew_before && self.end_of(spec) > at {
             // Near the CA's end a new leaf would end no later than this one: then there is nothing to gain.
-            Some(Reason::ExpiresSoon { at })
+            Some(Reason::ExpiresSoon { at: Moment(at) })
         } else {
             None
         }
@@ -201,7 +197,7 @@ impl Comparison<'_> {
 
     /// Its files go; the reason says until when dockerd would still accept the certificate.
     fn orphan(&mut self, orphan: &Orphan) {
-        let reason = Reason::NotInManifest { accepted_until: orphan.accepted_until() };
+        let reason = Reason::NotInManifest { accepted_until: orphan.accepted_until().map(Moment) };
         let mut remove = |resource, path: &PathBuf, seen: Option<Attributes>| {
             if seen.is_some() {
                 let (path, reasons) = (path.clone(), vec![reason.clone()]);

@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 
-use crate::desired::KeySource;
 use crate::observed::{Attributes, Stranger};
 use crate::pki::{CertFacts, CertSpec, DistinguishedName, Fingerprint, KeyAlgorithm, San};
 
@@ -125,16 +124,6 @@ pub enum IssueKey {
     Request(PathBuf),
 }
 
-impl IssueKey {
-    /// The key of a leaf that is issued now.
-    pub fn of_leaf(source: &KeySource, path: PathBuf, seen: Option<Attributes>) -> Self {
-        match source {
-            KeySource::Host => Self::New { path, seen },
-            KeySource::Request(request) => Self::Request(request.clone()),
-        }
-    }
-}
-
 /// Why something changes. Data, not text: `render` finds the words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -184,30 +173,26 @@ pub enum Reason {
     /// `renew_before` is reached.
     ExpiresSoon {
         /// Its end.
-        #[serde(serialize_with = "rfc3339")]
         #[schemars(with = "String")]
-        at: OffsetDateTime,
+        at: Moment,
     },
     /// Its end has passed.
     Expired {
         /// Its end.
-        #[serde(serialize_with = "rfc3339")]
         #[schemars(with = "String")]
-        at: OffsetDateTime,
+        at: Moment,
     },
     /// Its time has not come.
     NotYetValid {
         /// Its start.
-        #[serde(serialize_with = "rfc3339")]
         #[schemars(with = "String")]
-        from: OffsetDateTime,
+        from: Moment,
     },
     /// It ends later than the CA does.
     OutlivesCa {
         /// The CA's end.
-        #[serde(serialize_with = "rfc3339")]
         #[schemars(with = "String")]
-        ca_until: OffsetDateTime,
+        ca_until: Moment,
     },
     /// Another CA signed it.
     IssuerChanged,
@@ -231,10 +216,10 @@ pub enum Reason {
     },
     /// A client that the manifest no longer names.
     NotInManifest {
-        /// Until then dockerd would still accept its certificate: deletion is not revocation.
-        #[serde(serialize_with = "rfc3339_or_null")]
+        /// Until then dockerd would still accept its certificate: deletion is not revocation. Null where the CA did not
+        /// sign it.
         #[schemars(with = "Option<String>")]
-        accepted_until: Option<OffsetDateTime>,
+        accepted_until: Option<Moment>,
     },
     /// Top-level keys of daemon.json.
     KeysDiffer {
@@ -243,7 +228,7 @@ pub enum Reason {
     },
     /// The text is another.
     TextDiffers,
-    /// systemd has loaded another ExecStart than the files give.
+    /// systemd has loaded another `ExecStart=` than the files give.
     UnitNotLoaded,
     /// dockerd started with something that this plan changes.
     ReadAtStart {
@@ -267,9 +252,9 @@ pub enum Reason {
         /// `tcp://…`
         endpoint: String,
         /// What is served.
-        #[serde(serialize_with = "text_or_null")]
-        #[schemars(with = "Option<String>")]
-        served: Option<Fingerprint>,
+        #[serde(serialize_with = "text")]
+        #[schemars(with = "String")]
+        served: Fingerprint,
     },
     /// Nobody answers there, or no TLS is spoken.
     EndpointSilent {
@@ -323,25 +308,20 @@ impl fmt::Display for Resource {
     }
 }
 
+/// A point in time, as RFC 3339 in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment(pub OffsetDateTime);
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.to_offset(UtcOffset::UTC).format(&Rfc3339).map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
+
 fn text<T: fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
 
-fn text_or_null<T: fmt::Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
-    value.as_ref().map(ToString::to_string).serialize(serializer)
-}
-
 fn texts<T: fmt::Display, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(values.iter().map(ToString::to_string))
-}
-
-fn rfc3339<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
-    at.format(&Rfc3339).map_err(S::Error::custom)?.serialize(serializer)
-}
-
-fn rfc3339_or_null<S: Serializer>(at: &Option<OffsetDateTime>, serializer: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => rfc3339(at, serializer),
-        None => serializer.serialize_none(),
-    }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::Draft;
 use super::change::{Action, After, Change, Reason, Resource};
 use super::daemon_json;
 use super::finding::Refusal;
 use super::restart::is_reloadable;
-use super::Draft;
 use crate::desired::Desired;
 use crate::observed::{Found, Observed};
 
@@ -21,6 +21,8 @@ pub struct DaemonDifference {
     pub needs_restart: bool,
     /// Changed keys that dockerd takes in on SIGHUP.
     pub reloadable: Vec<String>,
+    /// The file as it was found has dockerd bind a local socket itself, instead of taking docker.socket's.
+    pub bound_socket: bool,
     /// The file as it was found with live-restore alone switched on, which dockerd takes in before the restart.
     pub with_live_restore: String,
 }
@@ -37,20 +39,21 @@ pub fn compare(desired: &Desired, observed: &Observed, draft: &mut Draft) -> Dae
     let seen = &observed.daemon_json;
     draft.refuse_unreadable(seen);
     let before = match &seen.found {
-        Found::Present(text) => Some(text.as_str()),
-        Found::Missing => None,
+        Found::Present(bytes) => daemon_json::decode(bytes).map(Some),
+        Found::Missing => Ok(None),
         Found::Denied | Found::Unusable(_) => return DaemonDifference::default(),
     };
-    let unusable = |why: daemon_json::JsonError| Refusal::Unusable { path: seen.path.clone(), why: why.to_string() };
-    let merged = match daemon_json::merge(before, &desired.daemon.patch) {
+    let merged = before.and_then(|before| Ok((before, daemon_json::merge(before, &desired.daemon.patch)?)));
+    let (before, merged) = match merged {
         Ok(merged) => merged,
         Err(error) => {
-            draft.refusals.push(unusable(error));
+            draft.refusals.push(Refusal::DaemonJson { path: seen.path.clone(), error });
             return DaemonDifference::default();
         }
     };
     let live_restore = Map::from_iter([("live-restore".to_owned(), json!(true))]);
     let with_live_restore = daemon_json::merge(before, &live_restore).map(|merged| merged.text).unwrap_or_default();
+    let bound_socket = before.is_some_and(binds_socket);
     let keys = serde_json::from_str(&merged.text).unwrap_or_default();
     let changed: Vec<String> = merged.changed_keys.iter().map(|change| change.key.clone()).collect();
     let (reloadable, rest): (Vec<String>, Vec<String>) = changed.iter().cloned().partition(|key| is_reloadable(key));
@@ -64,5 +67,11 @@ pub fn compare(desired: &Desired, observed: &Observed, draft: &mut Draft) -> Dae
             seen: seen.attributes,
         });
     }
-    DaemonDifference { keys, needs_restart: !rest.is_empty(), reloadable, with_live_restore }
+    DaemonDifference { keys, needs_restart: !rest.is_empty(), reloadable, bound_socket, with_live_restore }
+}
+
+fn binds_socket(text: &str) -> bool {
+    let keys: BTreeMap<String, Value> = serde_json::from_str(text).unwrap_or_default();
+    let hosts = keys.get("hosts").and_then(Value::as_array);
+    hosts.is_some_and(|hosts| hosts.iter().filter_map(Value::as_str).any(|host| host.starts_with("unix://")))
 }

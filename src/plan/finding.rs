@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use time::OffsetDateTime;
 
+use super::daemon_json::JsonError;
 use crate::observed::unit::Origin;
 use crate::pki::{DistinguishedName, KeyAlgorithm};
 
@@ -28,6 +29,13 @@ pub enum Refusal {
         path: PathBuf,
         /// Why.
         why: String,
+    },
+    /// daemon.json is not what dockerd reads.
+    DaemonJson {
+        /// Where it is.
+        path: PathBuf,
+        /// Why, and where in it.
+        error: JsonError,
     },
     /// The CA is gone and certificates that it signed are still here.
     CaLost {
@@ -108,9 +116,9 @@ pub enum Refusal {
         /// Where it stands.
         origin: Origin,
     },
-    /// Another drop-in has the last word on ExecStart.
+    /// Another drop-in has the last word on `ExecStart=`.
     Overridden {
-        /// Where it sets ExecStart.
+        /// Where it sets `ExecStart=`.
         origin: Origin,
     },
     /// systemd has loaded the unit from other files than were read.
@@ -175,9 +183,9 @@ pub enum Note {
         /// `docker.service`
         unit: String,
     },
-    /// An older drop-in whose ExecStart ours takes over.
+    /// An older drop-in whose `ExecStart=` ours takes over.
     Shadowed {
-        /// Where it sets ExecStart.
+        /// Where it sets `ExecStart=`.
         origin: Origin,
     },
     /// The CA ends sooner than a new leaf would.

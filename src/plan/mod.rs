@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 use crate::desired::Desired;
 use crate::observed::{Found, Observed, Seen};
 
-pub use change::{Action, After, Change, Issue, IssueKey, Reason};
+pub use change::{Action, After, Change, Issue, IssueKey, Moment, Reason};
 pub use finding::{Note, Refusal};
 pub use restart::{Activation, DaemonStep};
 

@@ -7,7 +7,7 @@ use super::unit::UnitDifference;
 use super::{Draft, served};
 use crate::desired::Desired;
 use crate::manifest::{Endpoint, RestartPolicy};
-use crate::observed::{Containers, Observed, ServiceFacts};
+use crate::observed::{Containers, Observed, ServiceFacts, Systemd};
 
 /// Keys of daemon.json that dockerd takes in on SIGHUP (moby, `daemon/reload.go`, 20.10 to 29.7). `authorization-plugins`
 /// is one too, yet a reload with a plugin that does not answer ends the daemon, so that it counts as read at start.
@@ -80,8 +80,16 @@ pub fn decide(
         daemon: DaemonStep::Stay,
         command: unit.command.clone(),
     };
-    let Some(service) = &observed.service else {
-        return activation;
+    let service = match &observed.systemd {
+        Systemd::Asked(service) => service,
+        Systemd::OtherRoot => {
+            draft.notes.push(Note::ServicesLeftAlone);
+            return activation;
+        }
+        Systemd::NotRunning => {
+            draft.notes.push(Note::NoSystemd);
+            return activation;
+        }
     };
     activation.daemon_reload = unit.is_written || unit.is_not_loaded;
     note_standing(service, &name, draft);
@@ -93,7 +101,7 @@ pub fn decide(
             draft.notes.push(Note::RestartForbidden { unit: name.clone() });
         }
     } else if !reasons.is_empty() {
-        activation.daemon = restart(desired, observed, daemon, draft);
+        activation.daemon = restart(desired, observed, daemon, unit, draft);
         draft.changes.push(service_change(&name, Action::Restart, reasons));
         return activation;
     } else if !daemon.reloadable.is_empty() {
@@ -116,7 +124,7 @@ fn note_standing(service: &ServiceFacts, unit: &str, draft: &mut Draft) {
     let unit = unit.to_owned();
     match (service.load.as_str(), service.active.as_str()) {
         ("loaded", "inactive") => draft.notes.push(Note::ServiceInactive { unit }),
-        ("loaded" | "not-found", _) => {}
+        ("loaded" | "not-found" | "masked", _) => {}
         (load, _) => draft.notes.push(Note::UnitNotLoadable { unit, load: load.to_owned() }),
     }
 }
@@ -157,15 +165,26 @@ fn is_read_at_start(change: &Change) -> bool {
     is_certificate && matches!(change.after, After::Certificate(_))
 }
 
-fn restart(desired: &Desired, observed: &Observed, daemon: &DaemonDifference, draft: &mut Draft) -> DaemonStep {
+fn restart(
+    desired: &Desired,
+    observed: &Observed,
+    daemon: &DaemonDifference,
+    unit: &UnitDifference,
+    draft: &mut Draft,
+) -> DaemonStep {
     DaemonStep::Restart {
         live_restore_first: judge_containers(desired, observed, daemon, draft),
-        with_socket: needs_socket(desired, observed),
+        with_socket: needs_socket(desired, observed, daemon, unit),
     }
 }
 
 /// Refuses or notes what stops; the daemon.json that switches live-restore on first, where containers need it.
-fn judge_containers(desired: &Desired, observed: &Observed, daemon: &DaemonDifference, draft: &mut Draft) -> Option<String> {
+fn judge_containers(
+    desired: &Desired,
+    observed: &Observed,
+    daemon: &DaemonDifference,
+    draft: &mut Draft,
+) -> Option<String> {
     let is_safe = desired.unit.restart == RestartPolicy::Safe;
     let (running, live_restore, swarm) = match &observed.containers {
         Some(Containers::Asked { running, live_restore, swarm }) => (running, *live_restore, *swarm),
@@ -197,11 +216,10 @@ fn judge_containers(desired: &Desired, observed: &Observed, daemon: &DaemonDiffe
 
 /// dockerd removes a socket path that it bound itself when it stops, and docker.socket, still running, would then listen
 /// on a path that is gone.
-fn needs_socket(desired: &Desired, observed: &Observed) -> bool {
+fn needs_socket(desired: &Desired, observed: &Observed, daemon: &DaemonDifference, unit: &UnitDifference) -> bool {
     let wants_fd = desired.daemon.endpoints.iter().any(|endpoint| matches!(endpoint, Endpoint::Fd(_)));
-    let bound_itself = observed.daemon_json.present().is_some_and(|text| text.contains("unix://"));
-    let is_active = observed.service.as_ref().is_some_and(|service| service.has_socket);
-    wants_fd && bound_itself && is_active
+    let has_socket = observed.service().is_some_and(|service| service.has_socket);
+    wants_fd && has_socket && (daemon.bound_socket || unit.bound_socket)
 }
 
 /// Whether dockerd takes a key in without a restart.

@@ -1,7 +1,7 @@
 //! What the endpoints answered, judged: the same comparison shows drift in daily use and proves a change.
 
 use super::change::Reason;
-use crate::observed::{Answer, CallerKind, Observed, Served, Trial};
+use crate::observed::{Answer, CallerKind, Observed, Served, Stranger, Trial};
 use crate::pki::Fingerprint;
 
 /// Why dockerd has to start anew to serve what the files say; empty where it serves that.
@@ -20,8 +20,8 @@ fn compare_endpoint(served: &Served, on_disk: Option<Fingerprint>) -> Vec<Reason
         return vec![Reason::EndpointSilent { endpoint, error }];
     }
     let mut reasons = Vec::new();
-    if served.certificate.is_some() && served.certificate != on_disk {
-        reasons.push(Reason::ServedDiffers { endpoint: endpoint.clone(), served: served.certificate });
+    if let Some(certificate) = served.certificate.filter(|certificate| Some(*certificate) != on_disk) {
+        reasons.push(Reason::ServedDiffers { endpoint: endpoint.clone(), served: certificate });
     }
     reasons.extend(served.trials.iter().filter_map(|trial| compare_trial(trial, &endpoint)));
     reasons
@@ -47,6 +47,5 @@ fn compare_trial(trial: &Trial, endpoint: &str) -> Option<Reason> {
 
 /// A listener that hangs up on plain HTTP has refused it.
 fn is_plain_http(trial: &Trial) -> bool {
-    use crate::observed::Stranger;
     trial.caller == CallerKind::Stranger(Stranger::PlainHttp)
 }

@@ -1,15 +1,15 @@
 //! docker.service: the drop-in that the host's own unit calls for, and what would stand against it.
 
+use super::Draft;
 use super::change::{Action, After, Change, Reason, Resource};
 use super::daemon::DaemonDifference;
 use super::drop_in::DropIn;
 use super::finding::{Note, Refusal};
 use super::flag_conflict::conflicts;
-use super::Draft;
 use crate::desired::Desired;
 use crate::manifest::Endpoint;
 use crate::observed::unit::files::UnitFiles;
-use crate::observed::unit::{CommandLine, Unit, UnitError, UnitFile};
+use crate::observed::unit::{CommandLine, Flag, Unit, UnitError, UnitFile};
 use crate::observed::{Found, Observed, ServiceFacts};
 
 /// What comes of comparing the unit.
@@ -17,19 +17,16 @@ use crate::observed::{Found, Observed, ServiceFacts};
 pub struct UnitDifference {
     /// The drop-in is written.
     pub is_written: bool,
-    /// systemd has loaded another ExecStart than the files give afterwards.
+    /// systemd has loaded another `ExecStart=` than the files give afterwards.
     pub is_not_loaded: bool,
+    /// The line that was found has dockerd bind a local socket itself, instead of taking docker.socket's.
+    pub bound_socket: bool,
     /// dockerd's program and arguments afterwards, as systemd passes them; empty where there is no unit.
     pub command: Vec<String>,
 }
 
 /// Compares.
-pub fn compare(
-    desired: &Desired,
-    observed: &Observed,
-    daemon: &DaemonDifference,
-    draft: &mut Draft,
-) -> UnitDifference {
+pub fn compare(desired: &Desired, observed: &Observed, daemon: &DaemonDifference, draft: &mut Draft) -> UnitDifference {
     draft.refuse_in_the_way(&observed.unit.drop_in);
     let outcome = match &observed.unit.files {
         Ok(files) => derive(desired, observed, files, daemon, draft),
@@ -60,20 +57,25 @@ fn derive(
             return Ok(UnitDifference::default());
         }
     };
-    if base.is_none() {
-        draft.notes.push(Note::UnitMissing { unit: desired.unit.name.clone() });
+    let unit = desired.unit.name.clone();
+    if files.unit.is_masked() {
+        draft.notes.push(Note::UnitNotLoadable { unit, load: "masked".to_owned() });
+    } else if base.is_none() {
+        draft.notes.push(Note::UnitMissing { unit });
     }
     judge_others(&files.unit, ours, draft)?;
     judge_flags(&drop_in, daemon, draft);
     judge_socket(desired, observed, draft);
     let command = command_with(desired, files, &drop_in)?;
     let is_written = write(observed, &drop_in, draft);
-    if let (Some(service), Some(loaded_by_files)) = (&observed.service, files.unit.service(None)?.exec_start) {
+    if let (Some(service), Some(loaded_by_files)) = (observed.service(), files.unit.service(None)?.exec_start) {
         judge_loaded(service, &loaded_by_files.argv_text(), draft);
     }
     let after = command.as_ref().map(|command| command.exec_start.argv_text());
-    let loaded = observed.service.as_ref().and_then(|service| service.exec_start.as_ref());
+    let loaded = observed.service().and_then(|service| service.exec_start.as_ref());
+    let binds = |flag: &Flag| flag.value.as_ref().is_some_and(|value| value.starts_with("unix://"));
     Ok(UnitDifference {
+        bound_socket: drop_in.stripped.iter().any(binds),
         is_written,
         is_not_loaded: loaded.is_some() && after.is_some() && loaded != after.as_ref(),
         command: command.map(|command| command.argv()).unwrap_or_default(),
@@ -83,7 +85,7 @@ fn derive(
 /// The command line with our drop-in in its place among the others: what systemd will make of it.
 fn command_with(desired: &Desired, files: &UnitFiles, drop_in: &DropIn) -> Result<Option<CommandLine>, UnitError> {
     let ours = UnitFile { path: desired.layout.drop_in(), text: drop_in.text.clone() };
-    let unit = files.unit.with_drop_in(ours);
+    let unit = files.unit.with_drop_in(&ours);
     unit.service(None)?.command_line(&files.environment)
 }
 
@@ -124,7 +126,7 @@ fn judge_flags(drop_in: &DropIn, daemon: &DaemonDifference, draft: &mut Draft) {
 
 /// `fd://` without socket activation: `no sockets found via socket activation`.
 fn judge_socket(desired: &Desired, observed: &Observed, draft: &mut Draft) {
-    let Some(service) = &observed.service else { return };
+    let Some(service) = observed.service() else { return };
     let wants_fd = desired.daemon.endpoints.iter().any(|endpoint| matches!(endpoint, Endpoint::Fd(_)));
     if wants_fd && service.load == "loaded" && !service.has_socket {
         draft.refusals.push(Refusal::NoSocketUnit { socket: service.socket.clone() });

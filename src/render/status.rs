@@ -15,9 +15,8 @@ pub fn status(plan: &Plan, observed: &Observed, now: OffsetDateTime) -> String {
     page.gap();
     let ca = &observed.ca.certificate;
     add_certificate(&mut page, "ca", ca, ca.present().and_then(|bundle| bundle.first()).map(|ca| &ca.facts), now);
-    let leaves = std::iter::once(("server".to_owned(), &observed.server.certificate)).chain(
-        observed.clients.iter().map(|client| (format!("client.{}", client.name), &client.leaf.certificate)),
-    );
+    let leaves = std::iter::once(("server".to_owned(), &observed.server.certificate))
+        .chain(observed.clients.iter().map(|client| (format!("client.{}", client.name), &client.leaf.certificate)));
     for (name, seen) in leaves {
         add_certificate(&mut page, &name, seen, seen.present().map(|leaf| &leaf.facts), now);
     }

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use crate::observed::unit::Origin;
 use crate::pki::San;
-use crate::plan::{Action, Note, Reason, Refusal};
+use crate::plan::{Action, Moment, Note, Reason, Refusal};
 
 /// `2027-11-22 02:10:13 UTC`
 pub fn moment(at: OffsetDateTime) -> String {
@@ -57,10 +57,10 @@ pub fn reason(reason: &Reason) -> String {
         Reason::KeyAlgorithmDiffers { found: None, wanted } => format!("its key is not {wanted}"),
         Reason::UsageDiffers => "its key usage does not fit".to_owned(),
         Reason::LeafIsCa => "it says that it is a CA".to_owned(),
-        Reason::ExpiresSoon { at } => format!("it ends soon, at {}", moment(*at)),
-        Reason::Expired { at } => format!("it ended at {}", moment(*at)),
-        Reason::NotYetValid { from } => format!("it begins only at {}", moment(*from)),
-        Reason::OutlivesCa { ca_until } => format!("it outlives its CA, which ends at {}", moment(*ca_until)),
+        Reason::ExpiresSoon { at } => format!("it ends soon, at {}", moment(at.0)),
+        Reason::Expired { at } => format!("it ended at {}", moment(at.0)),
+        Reason::NotYetValid { from } => format!("it begins only at {}", moment(from.0)),
+        Reason::OutlivesCa { ca_until } => format!("it outlives its CA, which ends at {}", moment(ca_until.0)),
         Reason::IssuerChanged => "this CA did not sign it".to_owned(),
         Reason::KeyMismatch => "its key file holds another key".to_owned(),
         Reason::RequestDiffers => "its request bears another key".to_owned(),
@@ -74,10 +74,9 @@ pub fn reason(reason: &Reason) -> String {
         Reason::ReadAtStart { resource: what } => format!("dockerd reads {what} when it starts"),
         Reason::ReadOnReload { keys } => format!("dockerd takes in {} on SIGHUP", keys.join(", ")),
         Reason::ServiceFailed { active } => format!("it is wanted, and is {active}"),
-        Reason::ServedDiffers { endpoint, served: Some(served) } => {
+        Reason::ServedDiffers { endpoint, served } => {
             format!("{endpoint} serves another certificate than the one on disk: {served}")
         }
-        Reason::ServedDiffers { endpoint, served: None } => format!("{endpoint} serves no certificate"),
         Reason::EndpointSilent { endpoint, error } => format!("{endpoint} does not answer: {error}"),
         Reason::NameRefused { endpoint, name, error } => format!("{endpoint} does not verify as {name}: {error}"),
         Reason::CallerRefused { endpoint, caller, error } => format!("{endpoint} does not admit {caller}: {error}"),
@@ -85,12 +84,12 @@ pub fn reason(reason: &Reason) -> String {
     }
 }
 
-fn not_in_manifest(accepted_until: Option<OffsetDateTime>) -> String {
+fn not_in_manifest(accepted_until: Option<Moment>) -> String {
     let gone = "the manifest no longer names this client";
     match accepted_until {
         Some(until) => format!(
             "{gone}; dockerd would still accept its certificate until {}: only another CA cuts it off sooner",
-            moment(until)
+            moment(until.0)
         ),
         None => format!("{gone}; its certificate is none of this CA's"),
     }
@@ -149,17 +148,18 @@ fn listed(names: &[String]) -> String {
 /// A refusal as a sentence, and what to do about it.
 pub fn refusal(refusal: &Refusal) -> (String, String) {
     match refusal {
-        Refusal::NotAFile { path, what } => (
-            format!("{} {what}", path.display()),
-            "put a regular file in its place, or remove it".to_owned(),
-        ),
-        Refusal::Denied { path } => {
-            (format!("{} may not be read", path.display()), "run as root".to_owned())
+        Refusal::NotAFile { path, what } => {
+            (format!("{} {what}", path.display()), "put a regular file in its place, or remove it".to_owned())
         }
-        Refusal::Unusable { path, why } => (
-            format!("{} {why}", path.display()),
-            "it is never replaced: restore it from a copy, or mend it".to_owned(),
-        ),
+        Refusal::Denied { path } => (format!("{} may not be read", path.display()), "run as root".to_owned()),
+        Refusal::DaemonJson { path, error } => {
+            let blank = if error.place().is_some() { "" } else { " " };
+            let hint = error.hint().unwrap_or("mend it, or begin anew with {}");
+            (format!("{}:{blank}{error}", path.display()), format!("nothing is written over it; {hint}"))
+        }
+        Refusal::Unusable { path, why } => {
+            (format!("{} {why}", path.display()), "it is never replaced: restore it from a copy, or mend it".to_owned())
+        }
         Refusal::CaLost { path, orphaned } => (
             format!("{} and its key are gone, yet certificates are here: {}", path.display(), orphaned.display()),
             "restore both from a copy; or, to begin with a new CA, remove the certificates too".to_owned(),

@@ -51,11 +51,6 @@ impl Environment {
     pub fn find(&self, name: &str) -> Option<&Assignment> {
         self.assignments.iter().rev().find(|assignment| assignment.name == name)
     }
-
-    /// Every assignment in order, those that a later one hides too.
-    pub fn assignments(&self) -> &[Assignment] {
-        &self.assignments
-    }
 }
 
 /// Whether systemd takes `name` for a variable's.

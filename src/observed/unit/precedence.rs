@@ -66,7 +66,7 @@ fn names(unit: &str) -> Vec<String> {
 
 impl Unit {
     /// The same unit with one more drop-in, or another text of one.
-    pub fn with_drop_in(&self, drop_in: UnitFile) -> Self {
+    pub fn with_drop_in(&self, drop_in: &UnitFile) -> Self {
         let others = self.fragment.iter().chain(&self.drop_ins).filter(|file| file.path != drop_in.path);
         let files = others.cloned().chain(std::iter::once(drop_in.clone())).collect();
         Self::new(&self.name, files)

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use zeroize::Zeroizing;
 
 use super::{KeyError, Passphrase, PrivateKey, StoredKey};
-use crate::pki::ArmorError;
+use crate::pki::armor::ArmorError;
 use crate::pki::spec::KeyAlgorithm;
 use crate::pki::tool::{openssl, openssl_with};
 
