@@ -12,10 +12,10 @@ const TABLE: [(&str, &[&str]); 9] = [
     ("pki", &[]),
     ("host", &[]),
     ("desired", &["manifest", "pki"]),
-    ("observed", &["host", "pki", "desired"]),
-    ("plan", &["desired", "observed"]),
-    ("apply", &["plan", "pki", "host"]),
-    ("render", &["plan", "observed"]),
+    ("observed", &["manifest", "pki", "host", "desired"]),
+    ("plan", &["manifest", "pki", "desired", "observed"]),
+    ("apply", &["manifest", "pki", "host", "desired", "observed", "plan"]),
+    ("render", &["manifest", "pki", "observed", "plan"]),
     ("cli", &["manifest", "pki", "host", "desired", "observed", "plan", "apply", "render"]),
 ];
 
