@@ -16,3 +16,4 @@ mod observed;
 mod pki;
 mod plan;
 mod render;
+mod visible;

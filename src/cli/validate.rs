@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use super::Exit;
 use crate::host;
 use crate::manifest::{Code, MOST_BYTES, Manifest, Problems};
-use crate::render::{diagnostic, escape};
+use crate::render::diagnostic;
+use crate::visible::one_line;
 
 /// Writes `FILE: ok` for each good file; the problems of the others go to stderr.
 pub fn run(files: &[PathBuf], out: &mut dyn Write) -> io::Result<Exit> {
     let mut exit = Exit::Done;
     for file in files {
         match read(file) {
-            Some(_) => writeln!(out, "{}: ok", escape(&file.display().to_string()))?,
+            Some(_) => writeln!(out, "{}: ok", one_line(&file.display().to_string()))?,
             None => exit = Exit::Error,
         }
     }

@@ -14,7 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use super::text::{one_line, visible};
+use crate::visible::{one_line, visible};
 
 /// A command that did not do its work. `line` is the command as a person would type it.
 #[derive(Debug, thiserror::Error)]
@@ -203,7 +203,7 @@ impl Tail {
 
     fn into_text(self) -> String {
         let start = self.bytes.len().saturating_sub(REPEATED);
-        visible(&self.bytes[start..]).trim().to_owned()
+        visible(String::from_utf8_lossy(&self.bytes[start..]).trim())
     }
 }
 
@@ -218,7 +218,7 @@ fn command_line(program: &str, args: &[impl AsRef<OsStr>]) -> String {
 
 /// A word of a shell line (POSIX.1-2024, section 2.2.2); control characters are shown, not kept.
 fn quoted(word: &OsStr) -> String {
-    let text = one_line(word.as_encoded_bytes());
+    let text = one_line(&word.to_string_lossy());
     let plain = |c: char| c.is_alphanumeric() || "%+,-./:=@_".contains(c);
     if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 
 use super::file::FileKind;
-use super::text::one_line;
+use crate::visible::one_line;
 
 /// A file that could not be read, written or left as it is.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {cause}", one_line(path.as_os_str().as_encoded_bytes()))]
+#[error("{}: {cause}", one_line(&path.to_string_lossy()))]
 pub struct FileError {
     /// The real path; with another root it includes that root.
     pub path: PathBuf,

@@ -14,7 +14,7 @@ use nix::fcntl::OFlag;
 
 use super::error::FileError;
 use super::root::Root;
-use super::text::one_line;
+use crate::visible::one_line;
 
 /// Held until dropped.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ fn holder(file: &File) -> Option<(u32, String)> {
     })?;
     let mut name = Vec::new();
     File::open(format!("/proc/{pid}/comm")).ok()?.take(64).read_to_end(&mut name).ok()?;
-    Some((pid, one_line(name.trim_ascii_end())))
+    Some((pid, one_line(&String::from_utf8_lossy(name.trim_ascii_end()))))
 }
 
 fn held_by(holder: Option<&(u32, String)>) -> String {

@@ -19,7 +19,6 @@ mod root;
 mod stage;
 mod step;
 mod stream;
-mod text;
 mod tls;
 mod verifier;
 

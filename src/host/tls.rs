@@ -18,8 +18,8 @@ use rustls::{CertificateError, ClientConfig, ClientConnection, Error, RootCertSt
 
 use super::http::{self, HttpError, Response};
 use super::stream::{ConnectError, Stream};
-use super::text::one_line;
 use super::verifier::Witness;
+use crate::visible::one_line;
 
 /// Who asks, and whom it trusts.
 #[derive(Clone, Copy)]
@@ -89,7 +89,7 @@ impl fmt::Display for Outcome {
 #[derive(Debug, thiserror::Error)]
 pub enum CallerError {
     /// Neither a DNS name nor an IP address.
-    #[error("`{}` is neither a DNS name nor an IP address", one_line(.0.as_bytes()))]
+    #[error("`{}` is neither a DNS name nor an IP address", one_line(.0))]
     Name(String),
     /// An anchor is no certificate, or there is none.
     #[error("the CA certificate cannot be used: {0}")]
@@ -130,7 +130,7 @@ pub fn ask_plain(address: SocketAddr, path: &str, timeout: Duration) -> Outcome 
     match http::get(&mut stream, &host_header(address), path, LARGEST_ANSWER) {
         // net/http's answer; Go closes the connection after it.
         Ok(answer) if answer.status == 400 && answer.body.starts_with(b"Client sent an HTTP request to an HTTPS") => {
-            Outcome::Refused(one_line(answer.body.trim_ascii()))
+            Outcome::Refused(one_line(&String::from_utf8_lossy(answer.body.trim_ascii())))
         }
         Ok(answer) => Outcome::Answered { status: answer.status, body: answer.body },
         // Content type 21 is an alert, its version's first byte 3 (RFC 8446, section 5.1).
@@ -230,16 +230,16 @@ fn judge(error: &HttpError, timeout: Duration) -> Outcome {
         Some(Error::InvalidCertificate(error)) => Outcome::ServerNotTrusted(distrust(error)),
         Some(Error::NoCertificatesPresented) => Outcome::ServerNotTrusted("it shows no certificate".to_owned()),
         Some(error @ (Error::InvalidMessage(_) | Error::PeerIncompatible(_))) => {
-            Outcome::NotTls(one_line(error.to_string().as_bytes()))
+            Outcome::NotTls(one_line(&error.to_string()))
         }
-        Some(error) => Outcome::NoAnswer(one_line(error.to_string().as_bytes())),
+        Some(error) => Outcome::NoAnswer(one_line(&error.to_string())),
         None if io.kind() == io::ErrorKind::TimedOut => {
             Outcome::NoAnswer(format!("no answer within {} s", timeout.as_secs_f32()))
         }
         None if io.kind() == io::ErrorKind::UnexpectedEof => {
             Outcome::NoAnswer("the connection was closed without an answer".to_owned())
         }
-        None => Outcome::NoAnswer(one_line(io.to_string().as_bytes())),
+        None => Outcome::NoAnswer(one_line(&io.to_string())),
     }
 }
 
@@ -256,8 +256,8 @@ fn distrust(error: &CertificateError) -> String {
             "its certificate is not for servers (extended key usage)"
         }
         // Among these: UnsupportedCertVersion, X.509 v1, which has no SAN.
-        CertificateError::Other(other) => return one_line(format!("its certificate is refused: {other:?}").as_bytes()),
-        error => return one_line(error.to_string().as_bytes()),
+        CertificateError::Other(other) => return one_line(&format!("its certificate is refused: {other:?}")),
+        error => return one_line(&error.to_string()),
     };
     known.to_owned()
 }
@@ -267,7 +267,7 @@ fn told(error: &ConnectError) -> String {
         ConnectError::Closed { source, .. } if source.kind() == io::ErrorKind::TimedOut => {
             "no connection in time".to_owned()
         }
-        error => one_line(error.to_string().as_bytes()),
+        error => one_line(&error.to_string()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::locate::{Position, position};
+use crate::visible::{is_invisible, one_line};
 
 /// At most so many problems of one text are kept: a hostile file shall not fill memory or the terminal.
 pub(super) const MOST: usize = 1000;
@@ -141,7 +142,7 @@ impl Problems {
         list.sort_by_key(|problem| (problem.place.start, problem.code));
         let more = list.len() > MOST;
         list.truncate(MOST);
-        Self { name: printable(name), text, list, more }
+        Self { name: one_line(name), text, list, more }
     }
 
     /// A fault of the file as a whole, found before there was a text.
@@ -206,22 +207,6 @@ fn shown(text: &str, secret: &Range<usize>) -> String {
         _ => '\u{1f784}',
     };
     text.char_indices().map(dot).collect()
-}
-
-/// Whether a character is a control, ends a line for some readers only, or turns the order of the text around it.
-pub(super) fn is_invisible(c: char) -> bool {
-    let is_line_end = matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}');
-    let is_bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || is_line_end || is_bidi || c == '\u{feff}'
-}
-
-/// A name that comes from outside, with what a terminal would obey as escapes.
-pub fn printable(name: &str) -> String {
-    let mut text = String::with_capacity(name.len());
-    for c in name.chars() {
-        if is_invisible(c) { text.extend(c.escape_debug()) } else { text.push(c) }
-    }
-    text
 }
 
 impl<'a> IntoIterator for &'a Problems {

@@ -1,6 +1,7 @@
 //! Bytes → text that shows everything it holds: UTF-8, not too long, no byte order mark, no control characters.
 
-use super::problem::{Code, MOST, Problem, is_invisible};
+use super::problem::{Code, MOST, Problem};
+use crate::visible::is_invisible;
 
 /// A manifest is at most so large: 1 MiB, about 20,000 clients.
 pub const MOST_BYTES: usize = 1 << 20;

@@ -8,4 +8,4 @@ pub mod status;
 pub mod text;
 pub mod words;
 
-pub use page::{Page, escape};
+pub use page::Page;

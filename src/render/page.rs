@@ -5,6 +5,8 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::visible::visible;
+
 /// A new thing.
 pub const ADDED: Style = AnsiColor::Green.on_default();
 /// A thing that goes, and whatever stops a run.
@@ -30,7 +32,7 @@ impl Page {
                 self.0.push('\n');
                 continue;
             }
-            let line = escape(line);
+            let line = visible(line);
             // Writing to a String can't fail.
             let _ = writeln!(self.0, "{:indent$}{style}{line}{style:#}", "");
         }
@@ -47,22 +49,6 @@ impl Page {
     }
 }
 
-/// Control characters, and those that turn the direction of writing, as `\u{1b}`; tabs stay.
-pub fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\t' => escaped.push(c),
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
-                escaped.extend(c.escape_unicode());
-            }
-            c if c.is_control() => escaped.extend(c.escape_unicode()),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,7 +57,7 @@ mod tests {
     fn terminal_sequences_are_shown_not_obeyed() {
         let mut page = Page::default();
         page.line(2, PLAIN, "a\u{1b}[2Jb\rc\u{202e}d\te");
-        assert_eq!(page.into_text(), "  a\\u{1b}[2Jb\\u{d}c\\u{202e}d\te\n");
+        assert_eq!(page.into_text(), "  a\\u{1b}[2Jb\\rc\\u{202e}d\te\n");
     }
 
     #[test]

@@ -1,0 +1,44 @@
+//! Foreign text made fit for a terminal and for a reader's eye: files, peers and commands may bring escape sequences,
+//! and characters that turn the order of a line. Whatever the program shows passes here once.
+
+/// Whether a character is a control, ends a line for some readers only, or turns the order of the text around it
+/// (UAX #9).
+pub fn is_invisible(c: char) -> bool {
+    let is_line_end = matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}');
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || is_line_end || turns || c == '\u{feff}'
+}
+
+/// The text with every such character as an escape; newlines and tabs stay.
+pub fn visible(text: &str) -> String {
+    escaped(text, |c| is_invisible(c) && !matches!(c, '\n' | '\t'))
+}
+
+/// The same on one line.
+pub fn one_line(text: &str) -> String {
+    escaped(text, is_invisible)
+}
+
+fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' | '\r' if is_escaped(c) => escaped.extend(c.escape_default()),
+            c if is_escaped(c) => escaped.extend(c.escape_unicode()),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_shown_not_obeyed() {
+        assert_eq!(visible("a\x1b[31mred\x07\r\n\tb\x7f\u{fffd}"), "a\\u{1b}[31mred\\u{7}\\r\n\tb\\u{7f}\u{fffd}");
+        assert_eq!(visible("\u{9b}2J \u{202e}gpj é"), "\\u{9b}2J \\u{202e}gpj é");
+        assert_eq!(one_line("a\nb\t\u{feff}"), "a\\nb\\t\\u{feff}");
+    }
+}
