@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{UsageWho, getrusage};
+
 fn dockseal() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dockseal"));
     command.env_clear().current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
@@ -161,7 +163,7 @@ fn hostile_files_are_refused_quickly_in_little_memory() {
         let file = folder.path().join("hostile.yaml");
         fs::write(&file, text).unwrap();
         let start = Instant::now();
-        let limited = "ulimit -v 102400; ulimit -t 5; exec \"$0\" validate \"$1\"";
+        let limited = "ulimit -v 204800; ulimit -t 5; exec \"$0\" validate \"$1\"";
         let output = Command::new("/bin/sh")
             .args(["-c", limited, env!("CARGO_BIN_EXE_dockseal")])
             .arg(&file)
@@ -174,6 +176,9 @@ fn hostile_files_are_refused_quickly_in_little_memory() {
         assert_eq!(output.status.code(), Some(1), "{name}: {} {end}", output.status);
         assert!(text.starts_with("error["), "{name}: {end}");
         assert!(took < Duration::from_secs(5), "{name} took {took:?}");
+        // The largest of all children so far, in kilobytes.
+        let resident = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
+        assert!(resident < 100 * 1024, "{name}: {resident} kB");
         println!("{name}: {took:?}, {} bytes of report", output.stderr.len());
     }
 }

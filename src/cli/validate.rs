@@ -28,9 +28,11 @@ pub fn read(file: &Path) -> Option<Manifest> {
     match parse(file) {
         Ok(manifest) => Some(manifest),
         Err(problems) => {
-            let text = diagnostic::render(&problems, true);
-            // Where stderr is closed there is nobody left to tell.
-            let _ = anstream::stderr().lock().write_all(text.as_bytes());
+            let mut err = anstream::stderr().lock();
+            for text in diagnostic::render(&problems, true) {
+                // Where stderr is closed there is nobody left to tell.
+                let _ = err.write_all(text.as_bytes());
+            }
             None
         }
     }

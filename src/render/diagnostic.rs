@@ -1,6 +1,5 @@
 //! A manifest's problems as text: the code, one `file:line:column`, the line with a caret, what to write instead.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
@@ -10,21 +9,20 @@ use crate::manifest::{Problem, Problems};
 /// A line is shown up to so many bytes before and after where the fault begins: one line may be the whole file.
 const WINDOW: usize = 1000;
 
-/// Every problem, and their number at the end. With `is_coloured`, ANSI escape sequences are in the text; without, none
-/// is, whatever the file holds.
-pub fn render(problems: &Problems, is_coloured: bool) -> String {
+/// Every problem, and their number at the end, piece by piece: a thousand reports at once would take tens of megabytes.
+/// With `is_coloured`, ANSI escape sequences are in the text; without, none is, whatever the file holds.
+pub fn render(problems: &Problems, is_coloured: bool) -> impl Iterator<Item = String> {
     let renderer = if is_coloured { Renderer::styled() } else { Renderer::plain() };
     let name = problems.name();
-    let mut text = String::new();
-    for problem in problems {
-        text.push_str(&renderer.render(&[report(problems, problem, name)]));
+    let reports = problems.iter().map(move |problem| {
+        let mut text = renderer.render(&[report(problems, problem, name)]);
         text.push_str("\n\n");
-    }
+        text
+    });
     let count = problems.len();
     let plural = if count == 1 { "" } else { "s" };
     let more = if problems.has_more() { " and more" } else { "" };
-    let _ = writeln!(text, "{name}: {count} problem{plural}{more}");
-    text
+    reports.chain(std::iter::once(format!("{name}: {count} problem{plural}{more}\n")))
 }
 
 fn report<'a>(problems: &'a Problems, problem: &'a Problem, name: &'a str) -> Group<'a> {

@@ -32,7 +32,7 @@ fn what_may_be_a_passphrase_is_never_shown() {
             format!("dockseal: 2\nhost: a.example\nca:\n  passphrase: {written}\n"),
         ] {
             let problems = Manifest::parse(text.as_bytes(), "test.yaml").expect_err(written);
-            let shown = render(&problems, false);
+            let shown = render(&problems, false).collect::<String>();
             assert!(!shown.contains("hunter2"), "{shown}");
         }
     }
@@ -50,7 +50,7 @@ proptest! {
         let mut text = FULL.as_bytes().to_vec();
         text.splice(at..(at + dropped).min(FULL.len()), piece);
         if let Err(problems) = Manifest::parse(&text, "test.yaml") {
-            let shown = render(&problems, false);
+            let shown = render(&problems, false).collect::<String>();
             prop_assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", shown);
             prop_assert_eq!(shown.matches(" --> test.yaml:").count(), problems.len());
         }
@@ -61,7 +61,7 @@ proptest! {
         text in proptest::collection::vec(any::<u8>(), 0..400),
     ) {
         if let Err(problems) = Manifest::parse(&text, "test.yaml") {
-            let shown = render(&problems, false);
+            let shown = render(&problems, false).collect::<String>();
             prop_assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", shown);
         }
     }
