@@ -33,7 +33,9 @@ impl Session {
                 Some(Self { desired: Desired::new(&manifest), root, now })
             }
             Err(error) => {
-                say_error(&error.to_string(), error.hint());
+                let hint =
+                    error.hint().or(target.root.as_ref().map(|_| "create it; `dockseal apply --root` does so too"));
+                say_error(&error.to_string(), hint);
                 None
             }
         }

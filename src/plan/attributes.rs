@@ -1,7 +1,8 @@
 //! Modes and owners. What is stricter than needed stays: many guides say `chmod 0400` and `0444`.
 
 use super::Draft;
-use super::change::{Action, After, Change, Reason, Resource};
+use super::change::{Action, After, Change, Resource};
+use super::reason::Reason;
 use crate::observed::{Observed, Seen};
 
 /// A private key: nobody but its owner reads it.

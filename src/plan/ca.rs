@@ -4,8 +4,9 @@ use time::OffsetDateTime;
 
 use super::Draft;
 use super::attributes;
-use super::change::{Action, After, Change, Issue, IssueKey, Reason, Resource};
+use super::change::{Action, After, Change, Issue, IssueKey, Resource};
 use super::finding::{Note, Refusal};
+use super::reason::Reason;
 use crate::desired::Desired;
 use crate::observed::{Found, KeyFacts, Observed};
 use crate::pki::{CertFacts, CertSpec};

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::Draft;
-use super::change::{Action, After, Change, Reason, Resource};
+use super::change::{Action, After, Change, Resource};
 use super::daemon_json;
 use super::finding::Refusal;
+use super::reason::Reason;
 use super::restart::is_reloadable;
 use crate::desired::Desired;
 use crate::observed::{Found, Observed};

@@ -107,6 +107,13 @@ pub enum Refusal {
         /// What to do.
         hint: &'static str,
     },
+    /// dockerd reads another file than /etc/docker/daemon.json.
+    OtherConfigFile {
+        /// The flag as it is written.
+        flag: String,
+        /// Where it stands.
+        origin: Origin,
+    },
     /// The command line sets what daemon.json sets too: dockerd would not start.
     FlagConflict {
         /// The key of daemon.json.

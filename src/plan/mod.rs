@@ -10,6 +10,7 @@ pub mod daemon_json;
 pub mod drop_in;
 mod finding;
 mod flag_conflict;
+mod reason;
 mod restart;
 mod served;
 mod unit;
@@ -19,8 +20,9 @@ use time::OffsetDateTime;
 use crate::desired::Desired;
 use crate::observed::{Found, Observed, Seen};
 
-pub use change::{Action, After, Change, Issue, IssueKey, Moment, Reason};
+pub use change::{Action, After, Change, Issue, IssueKey};
 pub use finding::{Note, Refusal};
+pub use reason::{Moment, Reason};
 pub use restart::{Activation, DaemonStep};
 
 /// What has to happen for the host to match.

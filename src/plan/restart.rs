@@ -1,8 +1,9 @@
 //! How systemd and dockerd come to know of what changed: at most one restart, and only where what is served must change.
 
-use super::change::{Action, After, Change, Reason, Resource};
+use super::change::{Action, After, Change, Resource};
 use super::daemon::DaemonDifference;
 use super::finding::{Note, Refusal};
+use super::reason::Reason;
 use super::unit::UnitDifference;
 use super::{Draft, served};
 use crate::desired::Desired;

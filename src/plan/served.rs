@@ -1,6 +1,6 @@
 //! What the endpoints answered, judged: the same comparison shows drift in daily use and proves a change.
 
-use super::change::Reason;
+use super::reason::Reason;
 use crate::observed::{Answer, CallerKind, Observed, Served, Stranger, Trial};
 use crate::pki::Fingerprint;
 

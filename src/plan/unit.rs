@@ -1,11 +1,14 @@
 //! docker.service: the drop-in that the host's own unit calls for, and what would stand against it.
 
+use std::path::Path;
+
 use super::Draft;
-use super::change::{Action, After, Change, Reason, Resource};
+use super::change::{Action, After, Change, Resource};
 use super::daemon::DaemonDifference;
 use super::drop_in::DropIn;
 use super::finding::{Note, Refusal};
 use super::flag_conflict::conflicts;
+use super::reason::Reason;
 use crate::desired::Desired;
 use crate::manifest::Endpoint;
 use crate::observed::unit::files::UnitFiles;
@@ -64,7 +67,7 @@ fn derive(
         draft.notes.push(Note::UnitMissing { unit });
     }
     judge_others(&files.unit, ours, draft)?;
-    judge_flags(&drop_in, daemon, draft);
+    judge_flags(desired, &drop_in, daemon, draft);
     judge_socket(desired, observed, draft);
     let command = command_with(desired, files, &drop_in)?;
     let is_written = write(observed, &drop_in, draft);
@@ -117,7 +120,13 @@ fn judge_others(unit: &Unit, ours: &str, draft: &mut Draft) -> Result<(), UnitEr
 }
 
 /// dockerd refuses a setting that stands both on its command line and in daemon.json, even where both agree.
-fn judge_flags(drop_in: &DropIn, daemon: &DaemonDifference, draft: &mut Draft) {
+fn judge_flags(desired: &Desired, drop_in: &DropIn, daemon: &DaemonDifference, draft: &mut Draft) {
+    let ours = desired.layout.daemon_json();
+    for flag in Flag::read_all(&drop_in.arguments) {
+        if flag.name == "config-file" && flag.value.as_deref().map(Path::new) != Some(&ours) {
+            draft.refusals.push(Refusal::OtherConfigFile { flag: flag.text, origin: flag.origin });
+        }
+    }
     for conflict in conflicts(daemon.keys.keys().map(String::as_str), &drop_in.arguments) {
         let (key, flag, origin) = (conflict.key, conflict.flag, conflict.origin);
         draft.refusals.push(Refusal::FlagConflict { key, flag, origin });

@@ -200,6 +200,10 @@ pub fn refusal(refusal: &Refusal) -> (String, String) {
             "put the PKCS#10 file there, or take `csr` out of the manifest".to_owned(),
         ),
         Refusal::Unit { why, hint } => (why.clone(), (*hint).to_owned()),
+        Refusal::OtherConfigFile { flag, origin } => (
+            format!("{} has dockerd read another file: {flag}", place(origin)),
+            "move that file's settings to /etc/docker/daemon.json and take the flag out".to_owned(),
+        ),
         Refusal::FlagConflict { key, flag, origin } => (
             format!("{} sets {flag}, and daemon.json sets `{key}`: dockerd would not start", place(origin)),
             format!("take the flag out there, or `{key}` out of daemon.json"),
