@@ -29,10 +29,12 @@ pub const SEARCH_FOLDERS: [&str; 13] = [
 pub struct Unit {
     /// `docker.service`
     pub name: String,
-    /// The unit's own file, from the strongest folder that has one.
+    /// The unit's own file, from the strongest folder that has one. Under a mask it is the one that counts once the mask
+    /// is taken off.
     pub fragment: Option<UnitFile>,
     /// In the order in which they are applied.
     pub drop_ins: Vec<UnitFile>,
+    masked: bool,
 }
 
 /// The folders whose `*.conf` files are drop-ins of a unit, first the strongest. Drop-ins of the unit's aliases are not
@@ -77,6 +79,7 @@ impl Unit {
         let folders = drop_in_folders(name);
         let own = [Some(name.to_owned()), names(name).into_iter().nth(1).filter(|other| other.contains("@."))];
         let mut fragment: Option<(usize, UnitFile)> = None;
+        let mut mask: Option<usize> = None;
         let mut drop_ins: BTreeMap<String, (usize, UnitFile)> = BTreeMap::new();
         for file in found {
             let file_name = file.name().to_owned();
@@ -89,12 +92,15 @@ impl Unit {
             let Some(template) = own.iter().position(|own| own.as_ref() == Some(&file_name)) else { continue };
             let Some(folder) = SEARCH_FOLDERS.iter().position(|folder| file.folder() == *folder) else { continue };
             let rank = template * SEARCH_FOLDERS.len() + folder;
-            if fragment.as_ref().is_none_or(|(before, _)| rank < *before) {
+            if file.text.is_empty() {
+                mask = Some(mask.map_or(rank, |before| before.min(rank)));
+            } else if fragment.as_ref().is_none_or(|(before, _)| rank < *before) {
                 fragment = Some((rank, file));
             }
         }
         Self {
             name: name.to_owned(),
+            masked: mask.is_some_and(|mask| fragment.as_ref().is_none_or(|(rank, _)| mask < *rank)),
             fragment: fragment.map(|(_, file)| file),
             drop_ins: drop_ins.into_values().map(|(_, file)| file).collect(),
         }
@@ -102,7 +108,7 @@ impl Unit {
 
     /// Whether the unit exists only to be refused.
     pub fn is_masked(&self) -> bool {
-        self.fragment.as_ref().is_some_and(|file| file.text.is_empty())
+        self.masked
     }
 
     /// The fragment and the drop-ins, those of file name `without` left out.
@@ -192,8 +198,19 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_fragment_masks() {
-        let file = UnitFile { path: "/etc/systemd/system/docker.service".into(), text: String::new() };
-        assert!(Unit::new("docker.service", vec![file]).is_masked());
+    fn an_empty_fragment_masks_and_hides_nothing() {
+        let file = |folder: &str, text: &str| UnitFile {
+            path: format!("{folder}/docker.service").into(),
+            text: text.to_owned(),
+        };
+        let mask = file("/etc/systemd/system", "");
+        let vendor = file("/usr/lib/systemd/system", "[Service]\n");
+        assert!(Unit::new("docker.service", vec![mask.clone()]).is_masked());
+        let masked = Unit::new("docker.service", vec![mask, vendor.clone()]);
+        assert!(masked.is_masked());
+        assert_eq!(masked.fragment.as_ref(), Some(&vendor));
+        let beneath = file("/usr/lib/systemd/system", "");
+        let own = file("/etc/systemd/system", "[Service]\n");
+        assert!(!Unit::new("docker.service", vec![beneath, own]).is_masked());
     }
 }
