@@ -1,6 +1,7 @@
 //! The PEM files under `directory`: certificates, keys, who signed what, which key belongs to which certificate.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::path::Path;
 
 use time::OffsetDateTime;
@@ -87,7 +88,7 @@ pub struct Certificates {
 pub fn read(root: &Root, desired: &Desired) -> Result<Certificates, ObserveError> {
     let layout = &desired.layout;
     let certificate =
-        see(root, &layout.ca_certificate(), |pem| Certificate::parse_all(pem).map_err(|e| e.to_string()))?;
+        see(root, &layout.ca_certificate(), |pem| Certificate::parse_all(pem).map_err(|e| unfit(&e, None)))?;
     let ca = ObservedCa { certificate, key: see_key(root, &layout.ca_key())? };
     let trusted = ca.certificate.present().map(Vec::as_slice).unwrap_or_default();
     let server = ObservedLeaf {
@@ -135,26 +136,33 @@ fn see_orphans(root: &Root, desired: &Desired, trusted: &[Certificate]) -> Resul
 
 fn see_leaf(root: &Root, path: &Path, trusted: &[Certificate]) -> Result<Seen<LeafFacts>, FileError> {
     see(root, path, |pem| {
-        let certificate = Certificate::parse(pem).map_err(|error| error.to_string())?;
+        let certificate = Certificate::parse(pem).map_err(|error| unfit(&error, None))?;
         let is_signed_by_ca = trusted.first().is_some_and(|ca| certificate.is_signed_by(ca));
         Ok(LeafFacts { facts: certificate.facts, is_signed_by_ca })
     })
 }
 
 fn see_key(root: &Root, path: &Path) -> Result<Seen<KeyFacts>, FileError> {
-    see(root, path, |pem| match StoredKey::parse(pem).map_err(|error| error.to_string())? {
+    see(root, path, |pem| match StoredKey::parse(pem).map_err(|error| unfit(&error, error.hint()))? {
         StoredKey::Plain(key) => Ok(KeyFacts::Plain(key.public_key().clone())),
         StoredKey::Encrypted(_) => Ok(KeyFacts::Encrypted),
     })
 }
 
 fn see_request(root: &Root, path: &Path) -> Result<Seen<PublicKey>, FileError> {
-    see(root, path, |pem| Ok(Request::parse(pem).map_err(|error| error.to_string())?.public_key))
+    see(root, path, |pem| Ok(Request::parse(pem).map_err(|error| unfit(&error, error.hint()))?.public_key))
 }
 
 fn fingerprints(pem: &[u8]) -> Result<Vec<Fingerprint>, String> {
-    let certificates = Certificate::parse_all(pem).map_err(|error| error.to_string())?;
+    let certificates = Certificate::parse_all(pem).map_err(|error| unfit(&error, None))?;
     Ok(certificates.iter().map(|certificate| certificate.facts.fingerprint).collect())
+}
+
+/// As the end of a sentence about the file, with what can be done about it.
+fn unfit(error: &impl Display, hint: Option<&str>) -> String {
+    let error = error.to_string();
+    let end = error.strip_prefix("it ").map_or_else(|| format!("can't be used: {error}"), str::to_owned);
+    hint.map_or(end.clone(), |hint| format!("{end}: {hint}"))
 }
 
 /// Reads one file and says what it holds; that it is not what it should be is a fact, not an error.

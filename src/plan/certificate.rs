@@ -248,9 +248,9 @@ fn key_reason(key: &Seen<KeyFacts>, facts: Option<&CertFacts>) -> Option<Reason>
         // Without a certificate there is a reason already.
         Found::Missing => facts.map(|_| Reason::KeyMissing),
         Found::Denied => None,
-        Found::Unusable(why) => Some(Reason::Unreadable { why: why.clone() }),
+        Found::Unusable(why) => Some(Reason::Unreadable { why: format!("has a key file that {why}") }),
         Found::Present(KeyFacts::Encrypted) => {
-            Some(Reason::Unreadable { why: "is encrypted, and its user could not unlock it".to_owned() })
+            Some(Reason::Unreadable { why: "has a key file that is encrypted: nobody could unlock it".to_owned() })
         }
         Found::Present(KeyFacts::Plain(public)) => {
             facts.is_some_and(|facts| facts.public_key != *public).then_some(Reason::KeyMismatch)
