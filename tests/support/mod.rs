@@ -11,8 +11,12 @@ mod dockseal;
 mod host;
 mod machine;
 mod ran;
+mod site;
+mod tree;
 
 pub use dockseal::Dockseal;
 pub use host::{Host, HostCommand, Suite};
 pub use machine::cache;
 pub use ran::Ran;
+pub use site::Site;
+pub use tree::{Node, Tree, lay_over, put, set_mode};

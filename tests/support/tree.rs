@@ -1,0 +1,134 @@
+//! A folder as a value. Two looks are equal only where nothing was written between them: bytes, modes, inodes, link
+//! targets and the times of the last write and of the last change all count.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::Path;
+
+/// Everything below a folder, by its path there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Tree(pub BTreeMap<String, Node>);
+
+/// One file, folder or symlink.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Node {
+    /// `st_mode`, type included.
+    pub mode: u32,
+    /// Of a file its bytes, of a symlink its target.
+    pub bytes: Vec<u8>,
+    /// Inode, last write and last change.
+    pub stamp: (u64, (i64, i64), (i64, i64)),
+}
+
+impl Tree {
+    /// Looks, following no symlink.
+    pub fn read(folder: &Path) -> Self {
+        let mut tree = Self(BTreeMap::new());
+        tree.add(folder, String::new());
+        tree
+    }
+
+    fn add(&mut self, path: &Path, name: String) {
+        let found = fs::symlink_metadata(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let bytes = match found.file_type() {
+            kind if kind.is_file() => fs::read(path).unwrap(),
+            kind if kind.is_symlink() => fs::read_link(path).unwrap().into_os_string().into_encoded_bytes(),
+            _ => Vec::new(),
+        };
+        let times = ((found.mtime(), found.mtime_nsec()), (found.ctime(), found.ctime_nsec()));
+        if found.is_dir() {
+            for entry in fs::read_dir(path).unwrap() {
+                let entry = entry.unwrap();
+                let below = entry.file_name().into_string().unwrap();
+                self.add(&entry.path(), if name.is_empty() { below } else { format!("{name}/{below}") });
+            }
+        }
+        self.0.insert(name, Node { mode: found.mode(), bytes, stamp: (found.ino(), times.0, times.1) });
+    }
+
+    /// What differs, a line for each path.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let paths: BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
+        let line = |path: &String| match (self.0.get(path), other.0.get(path)) {
+            (Some(_), None) => Some(format!("{path} is gone")),
+            (None, Some(_)) => Some(format!("{path} is new")),
+            (Some(a), Some(b)) if a.bytes != b.bytes => Some(format!("{path} has other bytes")),
+            (Some(a), Some(b)) if a.mode != b.mode => Some(format!("{path} has mode {:o}, not {:o}", b.mode, a.mode)),
+            (Some(a), Some(b)) if a.stamp != b.stamp => Some(format!("{path} was touched")),
+            _ => None,
+        };
+        paths.into_iter().filter_map(line).collect()
+    }
+
+    /// Fails with what differs, where anything does.
+    #[track_caller]
+    pub fn assert_untouched(&self, folder: &Path) {
+        let differences = self.differences(&Self::read(folder));
+        assert!(differences.is_empty(), "{differences:#?}");
+    }
+
+    /// The regular files whose names satisfy `is_meant`.
+    pub fn files(&self, is_meant: impl Fn(&str) -> bool) -> impl Iterator<Item = (&String, &Node)> {
+        self.0.iter().filter(move |(path, node)| node.is_file() && is_meant(path))
+    }
+}
+
+impl Node {
+    /// Whether it is a regular file.
+    pub fn is_file(&self) -> bool {
+        self.mode & 0o170_000 == 0o100_000
+    }
+
+    /// Whether it is a folder.
+    pub fn is_folder(&self) -> bool {
+        self.mode & 0o170_000 == 0o040_000
+    }
+}
+
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.0.iter().map(|(path, node)| (path, format!("{:o}", node.mode)))).finish()
+    }
+}
+
+/// Copies what is below `from` over `to`. Folders get 0755, keys 0600, other files 0644, whatever the checkout's umask
+/// made of them.
+pub fn lay_over(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
+    for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())) {
+        let entry = entry.unwrap();
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type().unwrap().is_dir() {
+            lay_over(&source, &target);
+            continue;
+        }
+        if fs::symlink_metadata(&target).is_ok() {
+            fs::remove_file(&target).unwrap();
+        }
+        if entry.file_type().unwrap().is_symlink() {
+            symlink(fs::read_link(&source).unwrap(), &target).unwrap();
+        } else {
+            put(&target, &fs::read(&source).unwrap());
+        }
+    }
+}
+
+/// Writes a file, with its missing parents.
+pub fn put(path: &Path, bytes: &[u8]) {
+    let folder = path.parent().unwrap();
+    if !folder.is_dir() {
+        fs::create_dir_all(folder).unwrap();
+    }
+    fs::write(path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let is_key = path.to_string_lossy().ends_with("key.pem");
+    set_mode(path, if is_key { 0o600 } else { 0o644 });
+}
+
+/// `chmod`
+pub fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
