@@ -11,6 +11,7 @@ mod dockseal;
 mod host;
 mod machine;
 mod ran;
+mod service;
 mod site;
 mod tree;
 
@@ -20,3 +21,4 @@ pub use machine::cache;
 pub use ran::Ran;
 pub use site::Site;
 pub use tree::{Node, Tree, lay_over, put, set_mode};
+pub(crate) use service::on_each_suite;
