@@ -8,14 +8,15 @@ use clap_complete::Shell;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::help;
+
 /// Seals a Docker host's TCP API with mutual TLS, from a checked-in manifest, and proves it.
 ///
 /// A manifest says which CA, which server names, which clients and which endpoints a host shall have. `plan` shows what
 /// differs, `apply` makes the host match, proves it by real TLS handshakes, and puts everything back if the proof fails.
 #[derive(Parser)]
 #[command(name = "dockseal", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 in sync or done; 1 error, the host is as it was; \
-2 plan: changes pending, apply --detailed-exitcode: changed; 3 error, and the host could not be put back.")]
+#[command(after_help = help::DOCKSEAL)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
@@ -24,30 +25,45 @@ pub struct Arguments {
 #[derive(Subcommand)]
 pub enum Command {
     /// Reports every problem of each manifest, with its place
+    #[command(after_help = help::VALIDATE)]
     Validate {
         /// Manifests; `-` is standard input
         #[arg(default_value = DEFAULT_MANIFEST, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// Shows what apply would do, and changes nothing; exits with 2 where something would change
+    /// Shows what apply would do; changes nothing, and exits with 2 where something would change
+    #[command(after_help = help::PLAN)]
     Plan(Plan),
-    /// Makes the host match the manifest and proves it; the second time it does nothing
+    /// Makes the host match the manifest and proves it; a second run does nothing
+    ///
+    /// New keys and certificates, daemon.json and a systemd drop-in are made and checked first, then put in place all at
+    /// once. dockerd restarts at most once. Real TLS handshakes then prove that each client is let in and nobody else;
+    /// where the proof fails, everything is put back.
+    #[command(after_help = help::APPLY)]
     Apply(Apply),
-    /// Lists each certificate and endpoint
+    /// Lists each certificate with its end, and each endpoint with what it answers
+    #[command(after_help = help::STATUS)]
     Status(Status),
-    /// Prints a JSON schema
+    /// Prints the JSON schema of the manifest or of the JSON plan
+    #[command(after_help = help::SCHEMA)]
     Schema {
         /// Of what
         #[arg(value_enum, default_value_t = SchemaOf::Manifest)]
         of: SchemaOf,
     },
     /// Prints a shell's completion script
+    #[command(after_help = help::COMPLETIONS)]
     Completions {
         /// The shell
         shell: Shell,
     },
-    /// Prints the manual page
-    Man,
+    /// Prints a manual page
+    #[command(after_help = help::MAN)]
+    Man {
+        /// Of this command; without it, of dockseal as a whole
+        #[arg(value_name = "COMMAND")]
+        of: Option<String>,
+    },
 }
 
 /// Where a manifest is read from when none is named.

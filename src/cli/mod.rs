@@ -2,6 +2,8 @@
 
 mod apply;
 mod arguments;
+mod help;
+mod man;
 mod plan;
 mod progress;
 mod schema;
@@ -81,11 +83,7 @@ fn perform(command: Command) -> io::Result<Exit> {
             clap_complete::generate(shell, &mut Arguments::command(), "dockseal", &mut script);
             print(&mut out, &script)
         }
-        Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
-            print(&mut out, &page)
-        }
+        Command::Man { of } => man::run(of.as_deref(), &mut out),
     }
 }
 

@@ -1,0 +1,78 @@
+//! What stands below the options in `--help` and in the manual pages: examples, and what an exit code means.
+
+/// `dockseal --help`
+pub const DOCKSEAL: &str = "\
+Examples:
+  dockseal apply --root demo examples/quickstart.yaml   rehearse in a folder; no Docker, no root
+  dockseal plan                                         what would change on this host?
+  sudo dockseal apply                                   make it so, and prove it
+
+Exit codes:
+  0  in sync, or done
+  1  error; the host is as it was (wrong usage too)
+  2  plan: changes are pending; apply --detailed-exitcode: something was changed
+  3  error, and the host could not be put back: a person is needed
+
+Results go to stdout, everything else to stderr. Nothing asks questions. Colour is for terminals;
+NO_COLOR=1 switches it off.";
+
+/// `dockseal validate --help`
+pub const VALIDATE: &str = "\
+Examples:
+  dockseal validate                        /etc/dockseal/host.yaml
+  dockseal validate hosts/*.yaml           in CI: every problem of every file in one run
+  generate-manifest | dockseal validate -
+
+Exit codes: 0 every file is good, 1 a file has a problem.";
+
+/// `dockseal plan --help`
+pub const PLAN: &str = "\
+Examples:
+  sudo dockseal plan                              this host, /etc/dockseal/host.yaml
+  dockseal plan --format json host.yaml           for programs; `dockseal schema plan` describes it
+  dockseal plan --now 2027-06-01T00:00:00Z        what will be due then?
+  dockseal plan --root /mnt/image host.yaml       an image that is mounted there
+
+Exit codes: 0 in sync, 1 error, 2 changes are pending.
+Without root it compares what may be read, and says what may not.";
+
+/// `dockseal apply --help`
+pub const APPLY: &str = "\
+Examples:
+  sudo dockseal apply                             this host, /etc/dockseal/host.yaml
+  sudo dockseal apply --quiet                     for cron: speaks only of changes and failures
+  dockseal apply --root demo host.yaml            rehearse in a folder
+
+Exit codes: 0 done or nothing to do, 1 error and the host is as it was,
+2 something was changed (only with --detailed-exitcode), 3 error and the host could not be put back.";
+
+/// `dockseal status --help`
+pub const STATUS: &str = "\
+Examples:
+  sudo dockseal status                            this host, /etc/dockseal/host.yaml
+  dockseal status --root demo host.yaml           a rehearsal
+
+Exit codes: 0 it could be told, 1 error. Drift is told and is no error: for that, ask `dockseal plan`.";
+
+/// `dockseal schema --help`
+pub const SCHEMA: &str = "\
+Examples:
+  dockseal schema > manifest.schema.json
+  dockseal schema plan > plan.schema.json
+
+An editor with a YAML language server checks and completes a manifest that begins with
+  # yaml-language-server: $schema=manifest.schema.json";
+
+/// `dockseal completions --help`
+pub const COMPLETIONS: &str = "\
+Examples:
+  dockseal completions bash > /usr/share/bash-completion/completions/dockseal
+  dockseal completions zsh > /usr/share/zsh/vendor-completions/_dockseal
+  dockseal completions fish > /usr/share/fish/vendor_completions.d/dockseal.fish";
+
+/// `dockseal man --help`
+pub const MAN: &str = "\
+Examples:
+  dockseal man | man -l -
+  dockseal man > /usr/local/share/man/man1/dockseal.1
+  dockseal man apply > /usr/local/share/man/man1/dockseal-apply.1";
