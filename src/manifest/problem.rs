@@ -232,6 +232,20 @@ pub(super) fn quoted(text: &str) -> String {
 mod tests {
     use super::{Code, quoted};
 
+    /// `UPDATE_CODES=1` writes the page anew.
+    #[test]
+    fn the_page_of_problem_codes_names_them_all() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/problem-codes.md");
+        let head = "# Problem codes\n\nEach problem that `dockseal validate` reports has one of these codes. They do not \
+                    change between versions.\n\n| code | what is wrong |\n|---|---|\n";
+        let row = |code: &Code| format!("| `{code}` | {} |\n", code.explanation());
+        let page: String = std::iter::once(head.to_owned()).chain(Code::ALL.iter().map(row)).collect();
+        if std::env::var_os("UPDATE_CODES").is_some() {
+            drop(std::fs::write(path, &page));
+        }
+        assert_eq!(std::fs::read_to_string(path).ok(), Some(page), "run it with UPDATE_CODES=1");
+    }
+
     #[test]
     fn codes_are_kebab_case_and_unique() {
         let mut names: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
