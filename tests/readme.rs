@@ -47,6 +47,16 @@ fn the_crontab_line_is_the_examples() {
 }
 
 #[test]
+fn links_lead_somewhere() {
+    let text = fs::read_to_string(Path::new(CHECKOUT).join("README.md")).unwrap();
+    let links: Vec<_> = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).collect();
+    assert!(links.len() > 5);
+    for (link, _) in links {
+        assert!(Path::new(CHECKOUT).join(link).exists(), "{link}");
+    }
+}
+
+#[test]
 fn commands_run_in_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     let examples = Path::new(CHECKOUT).join("examples");
