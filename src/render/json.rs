@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{diff, words};
 use crate::plan::{After, Change, DaemonStep, Issue, IssueKey, Plan, Reason};
@@ -13,13 +12,14 @@ const FORMAT: &str = "dockseal.plan/1";
 /// What `dockseal plan --format json` prints.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "Dockseal plan, format 1")]
-pub struct JsonPlan {
+pub struct JsonPlan<'a> {
     /// `dockseal.plan/1`
+    #[schemars(extend("const" = FORMAT))]
     format: &'static str,
     /// The host's DNS name.
     host: String,
     /// In the order in which they are made; empty where the host is in sync.
-    changes: Vec<JsonChange>,
+    changes: Vec<JsonChange<'a>>,
     /// What dockerd does to take the changes in; null: nothing.
     restart: Option<JsonRestart>,
     /// What stands in the way. While there is one, apply changes nothing.
@@ -29,19 +29,30 @@ pub struct JsonPlan {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct JsonChange {
+struct JsonChange<'a> {
     /// `ca.certificate`, `client.NAME.certificate`, `daemon.json`, `unit.drop-in`, `service` …
     resource: String,
-    /// `create`, `update`, `replace`, `delete`, `reload` or `restart`.
+    /// What happens to it.
+    #[schemars(extend("enum" = ["create", "update", "replace", "delete", "reload", "restart"]))]
     action: &'static str,
     /// The file on the host; for the service, its unit.
     path: String,
     /// Why; at least one.
-    reasons: Vec<Value>,
+    #[schemars(length(min = 1))]
+    reasons: Vec<JsonReason<'a>>,
     /// A unified diff, for texts.
     diff: Option<String>,
     /// What is issued, for certificates.
     certificate: Option<JsonIssue>,
+}
+
+/// The facts, and the sentence that the text form has.
+#[derive(Serialize, JsonSchema)]
+struct JsonReason<'a> {
+    #[serde(flatten)]
+    reason: &'a Reason,
+    /// For people: its wording may change.
+    text: String,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -60,7 +71,8 @@ struct JsonIssue {
 struct JsonRestart {
     /// `docker.service`
     unit: String,
-    /// `reload` or `restart`.
+    /// What systemd is asked for.
+    #[schemars(extend("enum" = ["reload", "restart"]))]
     action: &'static str,
     /// live-restore is switched on by SIGHUP before the restart, so that containers survive it.
     live_restore_first: bool,
@@ -109,7 +121,7 @@ fn restart(plan: &Plan) -> Option<JsonRestart> {
     Some(JsonRestart { unit: plan.activation.unit.clone(), action, live_restore_first })
 }
 
-fn change(change: &Change) -> JsonChange {
+fn change(change: &Change) -> JsonChange<'_> {
     let path = change.path.display().to_string();
     let (diff, certificate) = match &change.after {
         After::Text { before, after } => (Some(diff::unified(&path, before, after)), None),
@@ -135,11 +147,6 @@ fn certificate(issue: &Issue) -> JsonIssue {
     }
 }
 
-/// `{"kind": "sans_differ", …, "text": "…"}`: the facts, and the sentence that the text form has.
-fn reason(reason: &Reason) -> Value {
-    let mut value = serde_json::to_value(reason).unwrap_or_default();
-    if let Value::Object(fields) = &mut value {
-        fields.insert("text".to_owned(), Value::String(words::reason(reason)));
-    }
-    value
+fn reason(reason: &Reason) -> JsonReason<'_> {
+    JsonReason { reason, text: words::reason(reason) }
 }
