@@ -1,7 +1,6 @@
 //! Certificates and keys: specification against facts.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use time::OffsetDateTime;
 
@@ -12,7 +11,7 @@ use super::change::{Action, After, Change, Issue, IssueKey, Resource};
 use super::finding::{Note, Refusal};
 use super::reason::{Moment, Reason};
 use crate::desired::{Desired, DesiredClient, KeySource};
-use crate::observed::{Attributes, Found, KeyFacts, LeafFacts, Observed, ObservedClient, ObservedLeaf, Orphan, Seen};
+use crate::observed::{Found, KeyFacts, LeafFacts, Observed, ObservedClient, ObservedLeaf, Orphan, Seen};
 use crate::pki::{CertFacts, CertSpec, ExtendedKeyUsage, Fingerprint, PublicKey, Role, San};
 
 /// Compares the CA, the server, each client, and what is left of former clients.
@@ -199,23 +198,23 @@ impl Comparison<'_> {
     /// Its files go; the reason says until when dockerd would still accept the certificate.
     fn orphan(&mut self, orphan: &Orphan) {
         let reason = Reason::NotInManifest { accepted_until: orphan.accepted_until().map(Moment) };
-        let mut remove = |resource, path: &PathBuf, seen: Option<Attributes>| {
-            if seen.is_some() {
-                let (path, reasons) = (path.clone(), vec![reason.clone()]);
-                self.draft.changes.push(Change {
-                    resource,
-                    action: Action::Delete,
-                    path,
-                    reasons,
-                    after: After::Gone,
-                    seen,
-                });
-            }
-        };
         let name = || orphan.name.clone();
-        remove(Resource::ClientCertificate(name()), &orphan.certificate.path, orphan.certificate.attributes);
-        remove(Resource::ClientKey(name()), &orphan.key.path, orphan.key.attributes);
-        remove(Resource::ClientCa(name()), &orphan.ca.path, orphan.ca.attributes);
+        self.remove(Resource::ClientCertificate(name()), &orphan.certificate, reason);
+        self.remove(Resource::ClientKey(name()), &orphan.key, Reason::GoesWithClient);
+        self.remove(Resource::ClientCa(name()), &orphan.ca, Reason::GoesWithClient);
+    }
+
+    fn remove<T>(&mut self, resource: Resource, file: &Seen<T>, reason: Reason) {
+        if file.attributes.is_some() {
+            self.draft.changes.push(Change {
+                resource,
+                action: Action::Delete,
+                path: file.path.clone(),
+                reasons: vec![reason],
+                after: After::Gone,
+                seen: file.attributes,
+            });
+        }
     }
 }
 

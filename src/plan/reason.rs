@@ -109,6 +109,8 @@ pub enum Reason {
         #[schemars(with = "Option<String>")]
         accepted_until: Option<Moment>,
     },
+    /// It belongs to a client that the manifest no longer names.
+    GoesWithClient,
     /// Top-level keys of daemon.json.
     KeysDiffer {
         /// The keys.

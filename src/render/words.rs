@@ -68,6 +68,7 @@ pub fn reason(reason: &Reason) -> String {
         Reason::ModeDiffers { found, wanted } => format!("its mode is {found:04o}, not {wanted:04o}"),
         Reason::OwnerDiffers { uid } => format!("it belongs to user {uid}"),
         Reason::NotInManifest { accepted_until } => not_in_manifest(*accepted_until),
+        Reason::GoesWithClient => "it goes with its client".to_owned(),
         Reason::KeysDiffer { keys } => format!("{} differ", keys.join(", ")),
         Reason::TextDiffers => "its text differs".to_owned(),
         Reason::UnitNotLoaded => "systemd has loaded another ExecStart than the files give".to_owned(),
