@@ -104,10 +104,8 @@ impl Case<'_> {
     }
 
     fn check_plan(&mut self, root: &Path) -> Ran {
-        let (name, format) = match self.folder.join("plan.json").exists() {
-            true => ("plan.json", "json"),
-            false => ("plan.txt", "text"),
-        };
+        let is_json = self.folder.join("plan.json").exists();
+        let (name, format) = if is_json { ("plan.json", "json") } else { ("plan.txt", "text") };
         let planned = self.run(&["plan", "host.yaml", "--now", NOW, "--format", format], root);
         self.expect(name, &shown(&planned.stdout, root));
         if !planned.stderr.is_empty() {

@@ -68,6 +68,12 @@ fn create<'a>(desired: &Desired, observed: &Observed, now: OffsetDateTime, draft
     {
         draft.refusals.push(Refusal::NoPassphrase { key: key.path.clone() });
     }
+    if let Some(KeyFacts::Plain(public)) = key.present()
+        && public.algorithm != Some(desired.ca.spec.key)
+    {
+        let (path, found, wanted) = (key.path.clone(), public.algorithm, desired.ca.spec.key);
+        draft.refusals.push(Refusal::CaKeyAlgorithmDiffers { path, found, wanted });
+    }
     let not_after = now + desired.ca.spec.valid_for;
     let issue_key = if key.is_missing() {
         IssueKey::New { path: key.path.clone(), seen: None }
@@ -87,6 +93,7 @@ fn create<'a>(desired: &Desired, observed: &Observed, now: OffsetDateTime, draft
         })),
         seen: None,
     });
+    draft.change_attributes(Resource::CaKey, key, attributes::SECRET, observed);
     Some(Signer::New(not_after))
 }
 
