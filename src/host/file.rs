@@ -150,7 +150,7 @@ impl Root {
 /// Reads to the end; `None` where that is beyond `limit`. No copy of the bytes stays behind unwiped.
 fn read_all(fd: OwnedFd, size: usize, limit: usize) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut file = File::from(fd);
-    // One byte more shows the end in the same read. Files under /proc say that their size is 0.
+    // Room for one byte more: a read that leaves it empty has met the end. Files under /proc say that their size is 0.
     let mut bytes = Zeroizing::new(vec![0; if size == 0 { 4096 } else { size + 1 }]);
     let mut filled = 0;
     loop {
@@ -162,6 +162,9 @@ fn read_all(fd: OwnedFd, size: usize, limit: usize) -> std::io::Result<Option<Ze
         }
         if filled > limit {
             return Ok(None);
+        }
+        if filled == size {
+            break;
         }
         if filled == bytes.len() {
             let mut larger = Zeroizing::new(vec![0; filled * 2]);

@@ -87,17 +87,28 @@ pub struct Certificates {
 /// Reads them all, on all cores.
 pub fn read(root: &Root, desired: &Desired) -> Result<Certificates, ObserveError> {
     let layout = &desired.layout;
-    let certificate =
-        see(root, &layout.ca_certificate(), |pem| Certificate::parse_all(pem).map_err(|e| unfit(&e, None)))?;
+    let mut pem = Vec::new();
+    let certificate = see(root, &layout.ca_certificate(), |bytes| {
+        bytes.clone_into(&mut pem);
+        Certificate::parse_all(bytes).map_err(|error| unfit(&error, None))
+    })?;
     let ca = ObservedCa { certificate, key: see_key(root, &layout.ca_key())? };
     let trusted = ca.certificate.present().map(Vec::as_slice).unwrap_or_default();
+    let original = ca.fingerprints().map(|fingerprints| Original { pem, fingerprints });
     let server = ObservedLeaf {
         certificate: see_leaf(root, &layout.server_certificate(), trusted)?,
         key: Some(see_key(root, &layout.server_key())?),
     };
-    let clients = on_all_cores(&desired.clients, |client| see_client(root, layout, client, trusted))?;
+    let clients =
+        on_all_cores(&desired.clients, |client| see_client(root, layout, client, trusted, original.as_ref()))?;
     let orphans = see_orphans(root, desired, trusted)?;
     Ok(Certificates { ca, server, clients, orphans })
+}
+
+/// `ca.pem` and what it holds, so that its copies need no parsing.
+struct Original {
+    pem: Vec<u8>,
+    fingerprints: Vec<Fingerprint>,
 }
 
 fn see_client(
@@ -105,6 +116,7 @@ fn see_client(
     layout: &Layout,
     client: &DesiredClient,
     trusted: &[Certificate],
+    original: Option<&Original>,
 ) -> Result<ObservedClient, FileError> {
     let name = &client.name;
     let certificate = see_leaf(root, &layout.client_certificate(name), trusted)?;
@@ -112,7 +124,10 @@ fn see_client(
         KeySource::Host => (Some(see_key(root, &layout.client_key(name))?), None),
         KeySource::Request(path) => (None, Some(see_request(root, path)?)),
     };
-    let ca = see(root, &layout.client_ca(name), fingerprints)?;
+    let ca = see(root, &layout.client_ca(name), |pem| match original {
+        Some(original) if original.pem == pem => Ok(original.fingerprints.clone()),
+        _ => fingerprints(pem),
+    })?;
     Ok(ObservedClient { name: name.clone(), leaf: ObservedLeaf { certificate, key }, ca, request })
 }
 
@@ -166,7 +181,7 @@ fn unfit(error: &impl Display, hint: Option<&str>) -> String {
 }
 
 /// Reads one file and says what it holds; that it is not what it should be is a fact, not an error.
-pub fn see<T>(root: &Root, path: &Path, parse: impl Fn(&[u8]) -> Result<T, String>) -> Result<Seen<T>, FileError> {
+pub fn see<T>(root: &Root, path: &Path, parse: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<Seen<T>, FileError> {
     let (attributes, found) = match root.read(path, FILE_LIMIT)? {
         Entry::Missing => (None, Found::Missing),
         Entry::Denied => (None, Found::Denied),
