@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use zeroize::Zeroizing;
 
-use super::transaction::PUBLIC_MODE;
+use super::transaction::{NewFile, PUBLIC_MODE};
 use super::{Apply, Cause, passphrase};
 use crate::host::{Entry, Root, Stamp, on_all_cores};
 use crate::observed::FILE_LIMIT;
@@ -32,9 +32,17 @@ pub struct Write {
     pub before: Option<Stamp>,
 }
 
-/// A key at hand, or just its public half.
+impl Write {
+    /// What a transaction takes.
+    pub fn as_new_file(&self) -> NewFile<'_> {
+        NewFile { path: &self.path, bytes: &self.bytes, mode: self.mode, before: self.before }
+    }
+}
+
+/// The key of a certificate. Of a leaf's, only what is written: the library's own form is many times larger.
 enum Bearer {
-    Made(PrivateKey),
+    Ca(PrivateKey),
+    Made { public: PublicKey, pem: Zeroizing<String> },
     Requested(PublicKey),
 }
 
@@ -65,9 +73,19 @@ pub fn issue(apply: &Apply) -> Result<Issued, Cause> {
         Some(authority) => (authority, if copies { Some(read_text(apply.root, &ca_path)?) } else { None }),
         None => create_authority(apply, &mut pairs, passphrase.as_ref(), &mut issued.files)?,
     };
-    let leaves =
-        on_all_cores(&pairs, |((change, issue), bearer)| leaf_files(&authority, change, issue, bearer, apply))?;
-    issued.files.extend(leaves.into_iter().flatten());
+    let certificates = on_all_cores(&pairs, |((_, issue), bearer)| {
+        let key = match bearer {
+            Bearer::Ca(key) => key.public_key(),
+            Bearer::Made { public: key, .. } | Bearer::Requested(key) => key,
+        };
+        Ok::<_, Cause>(authority.issue(&issue.spec, key, apply.now)?.to_pem())
+    })?;
+    for (((change, issue), bearer), certificate) in pairs.into_iter().zip(certificates) {
+        if let (Bearer::Made { pem, .. }, IssueKey::New { path, seen }) = (bearer, &issue.key) {
+            issued.files.push(secret(path, pem, seen.map(|seen| seen.stamp)));
+        }
+        issued.files.push(public(change, certificate));
+    }
     issued.authority = Some(authority);
     issued.ca_pem = ca_pem;
     Ok(issued)
@@ -98,8 +116,14 @@ fn open_found_authority(
 
 fn bearer(root: &Root, issue: &Issue, passphrase: Option<&Passphrase>) -> Result<Bearer, Cause> {
     match &issue.key {
-        IssueKey::New { .. } => Ok(Bearer::Made(PrivateKey::generate(issue.spec.key)?)),
-        IssueKey::Kept(path) => Ok(Bearer::Made(read_key(root, path, passphrase)?)),
+        IssueKey::New { .. } => {
+            let key = PrivateKey::generate(issue.spec.key)?;
+            if issue.spec.role == Role::Ca {
+                return Ok(Bearer::Ca(key));
+            }
+            Ok(Bearer::Made { public: key.public_key().clone(), pem: key.to_pem()? })
+        }
+        IssueKey::Kept(path) => Ok(Bearer::Ca(read_key(root, path, passphrase)?)),
         IssueKey::Request(path) => {
             let bytes = read(root, path)?;
             let request = Request::parse(&bytes).map_err(|error| Cause::Parse { path: path.clone(), error })?;
@@ -118,50 +142,29 @@ fn create_authority(
     let path = apply.desired.layout.ca_certificate();
     let position = pairs.iter().position(|((_, issue), _)| issue.spec.role == Role::Ca);
     let ((change, issue), bearer) = pairs.remove(position.ok_or_else(|| Cause::Gone(path.clone()))?);
-    let Bearer::Made(key) = bearer else { return Err(Cause::Gone(path)) };
+    let Bearer::Ca(key) = bearer else { return Err(Cause::Gone(path)) };
     if let IssueKey::New { path, seen } = &issue.key {
         let pem = match passphrase {
             Some(passphrase) => key.to_encrypted_pem(passphrase)?,
-            None => key.to_pem(),
+            None => key.to_pem()?,
         };
-        files.push(secret(path, &pem, seen.map(|seen| seen.stamp)));
+        files.push(secret(path, pem, seen.map(|seen| seen.stamp)));
     }
     let authority = Authority::create(&issue.spec, key, apply.now)?;
     let pem = authority.certificate().to_pem();
-    files.push(public(change, &pem));
+    files.push(public(change, pem.clone()));
     Ok((authority, Some(pem)))
 }
 
-fn leaf_files(
-    authority: &Authority,
-    change: &Change,
-    issue: &Issue,
-    bearer: &Bearer,
-    apply: &Apply,
-) -> Result<Vec<Write>, Cause> {
-    let mut files = Vec::with_capacity(2);
-    let public_key = match bearer {
-        Bearer::Made(key) => {
-            if let IssueKey::New { path, seen } = &issue.key {
-                files.push(secret(path, &key.to_pem(), seen.map(|seen| seen.stamp)));
-            }
-            key.public_key()
-        }
-        Bearer::Requested(key) => key,
-    };
-    let certificate = authority.issue(&issue.spec, public_key, apply.now)?;
-    files.push(public(change, &certificate.to_pem()));
-    Ok(files)
+fn secret(path: &Path, mut pem: Zeroizing<String>, before: Option<Stamp>) -> Write {
+    let bytes = Zeroizing::new(std::mem::take(&mut *pem).into_bytes());
+    Write { path: path.to_owned(), bytes, mode: SECRET_MODE, before }
 }
 
-fn secret(path: &Path, pem: &str, before: Option<Stamp>) -> Write {
-    Write { path: path.to_owned(), bytes: Zeroizing::new(pem.as_bytes().to_vec()), mode: SECRET_MODE, before }
-}
-
-fn public(change: &Change, pem: &str) -> Write {
+fn public(change: &Change, pem: String) -> Write {
     Write {
         path: change.path.clone(),
-        bytes: Zeroizing::new(pem.as_bytes().to_vec()),
+        bytes: Zeroizing::new(pem.into_bytes()),
         mode: PUBLIC_MODE,
         before: change.seen.map(|seen| seen.stamp),
     }

@@ -17,12 +17,12 @@ use crate::desired::Desired;
 use crate::host::Root;
 use crate::observed::{Depth, Observed};
 use crate::pki::Authority;
-use crate::plan::Plan;
+use crate::plan::{After, Plan};
 
 pub use error::{ApplyError, Cause, Ending};
-use issue::Issued;
+use issue::{Issued, Write};
 use service::Service;
-use transaction::Transaction;
+use transaction::{NewFile, PUBLIC_MODE, Transaction};
 
 /// What an apply works with.
 pub struct Apply<'a> {
@@ -48,8 +48,9 @@ impl Apply<'_> {
         let aside = self.root.aside("first-").map_err(|error| unchanged(error.into()))?;
         let mut files = Transaction::sweeping(self.root);
         let mut service = Service::new(self, &aside);
-        let outcome = self.change(&issued, &mut files, &mut service);
-        let outcome = outcome.and_then(|()| self.prove(&service, issued.authority.as_ref()));
+        let Issued { files: written, authority, ca_pem } = issued;
+        let outcome = self.change(written, ca_pem.as_deref(), &mut files, &mut service);
+        let outcome = outcome.and_then(|()| self.prove(&service, authority.as_ref()));
         match outcome {
             Ok(()) => {
                 let kept = files.keep().map_err(Cause::from).and_then(|()| service.keep());
@@ -63,8 +64,16 @@ impl Apply<'_> {
         }
     }
 
-    fn change(&self, issued: &Issued, files: &mut Transaction, service: &mut Service) -> Result<(), Cause> {
-        self.stage(issued, files)?;
+    fn change(
+        &self,
+        issued: Vec<Write>,
+        ca_pem: Option<&str>,
+        files: &mut Transaction,
+        service: &mut Service,
+    ) -> Result<(), Cause> {
+        self.stage(&issued, ca_pem, files)?;
+        // Ten thousand keys need not be held in memory during the proof.
+        drop(issued);
         validate::with_dockerd(self, files)?;
         files.sync()?;
         service.prepare(files)?;
@@ -72,12 +81,20 @@ impl Apply<'_> {
         service.activate()
     }
 
-    fn stage(&self, issued: &Issued, files: &mut Transaction) -> Result<(), Cause> {
-        for write in &issued.files {
-            files.write(&write.path, &write.bytes, write.mode, write.before)?;
-        }
+    fn stage(&self, issued: &[Write], ca_pem: Option<&str>, files: &mut Transaction) -> Result<(), Cause> {
+        let mut new: Vec<NewFile<'_>> = issued.iter().map(Write::as_new_file).collect();
         for change in &self.plan.changes {
-            files.stage(change, issued.ca_pem.as_deref())?;
+            let (text, mode) = match &change.after {
+                After::Text { after, .. } => (after.as_str(), change.seen.map_or(PUBLIC_MODE, |seen| seen.mode)),
+                After::CopyOfCa => (ca_pem.ok_or_else(|| Cause::Gone(change.path.clone()))?, PUBLIC_MODE),
+                _ => continue,
+            };
+            let before = change.seen.map(|seen| seen.stamp);
+            new.push(NewFile { path: &change.path, bytes: text.as_bytes(), mode, before });
+        }
+        files.write_all(&new)?;
+        for change in &self.plan.changes {
+            files.stage(change)?;
         }
         Ok(())
     }

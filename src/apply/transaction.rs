@@ -1,10 +1,11 @@
 //! All files of an apply: staged beside their targets, synced once, renamed, synced once; or all put back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
 use super::Cause;
-use crate::host::{Entry, FileError, Root, Stamp, Step};
+use crate::host::{Entry, FileError, Root, Stamp, Step, on_all_cores};
 use crate::observed::FILE_LIMIT;
 use crate::plan::{After, Change};
 
@@ -20,6 +21,19 @@ pub struct Transaction<'r> {
     steps: Vec<Step>,
     folders: BTreeSet<PathBuf>,
     emptied: BTreeSet<PathBuf>,
+}
+
+/// A file that shall appear.
+#[derive(Clone, Copy)]
+pub struct NewFile<'a> {
+    /// The target.
+    pub path: &'a Path,
+    /// What it holds.
+    pub bytes: &'a [u8],
+    /// Its permission bits, octal.
+    pub mode: u32,
+    /// What was seen there.
+    pub before: Option<Stamp>,
 }
 
 impl<'r> Transaction<'r> {
@@ -40,19 +54,30 @@ impl<'r> Transaction<'r> {
         Ok(())
     }
 
-    /// Stages what a change says in so many words; certificates come by [`Transaction::write`].
-    pub fn stage(&mut self, change: &Change, ca_pem: Option<&str>) -> Result<(), Cause> {
+    /// Stages files on all cores; their missing parents are made at once.
+    pub fn write_all(&mut self, files: &[NewFile<'_>]) -> Result<(), FileError> {
+        for file in files {
+            self.enter_folder_of(file.path)?;
+        }
+        let root = self.root;
+        let Ok(staged) =
+            on_all_cores(files, |file| Ok::<_, Infallible>(root.stage(file.path, file.bytes, file.mode, file.before)));
+        let mut first = Ok(());
+        for outcome in staged {
+            match outcome {
+                // Whatever became of the others: a step that nobody knows of could not be undone.
+                Ok(step) => self.steps.push(step),
+                Err(error) => first = first.and(Err(error)),
+            }
+        }
+        first
+    }
+
+    /// Stages what a change does to a file that stands there; new files come by [`Transaction::write_all`].
+    pub fn stage(&mut self, change: &Change) -> Result<(), Cause> {
         let path = &change.path;
         let before = change.seen.map(|seen| seen.stamp);
         match &change.after {
-            After::Text { after, .. } => {
-                let mode = change.seen.map_or(PUBLIC_MODE, |seen| seen.mode);
-                self.write(path, after.as_bytes(), mode, before)?;
-            }
-            After::CopyOfCa => {
-                let pem = ca_pem.ok_or_else(|| Cause::Gone(path.clone()))?;
-                self.write(path, pem.as_bytes(), PUBLIC_MODE, before)?;
-            }
             After::Mode(mode) => {
                 let seen = change.seen.ok_or_else(|| Cause::Gone(path.clone()))?;
                 let (path, file, from) = (path.clone(), seen.stamp.id, seen.mode);
@@ -68,7 +93,7 @@ impl<'r> Transaction<'r> {
                 self.steps.push(self.root.removal(path, seen)?);
                 self.leave_folder_of(path);
             }
-            After::Certificate(_) | After::Service => {}
+            After::Certificate(_) | After::CopyOfCa | After::Text { .. } | After::Service => {}
         }
         Ok(())
     }
@@ -86,8 +111,9 @@ impl<'r> Transaction<'r> {
 
     /// Everything that is staged reaches the disk.
     pub fn sync(&self) -> Result<(), FileError> {
-        let folders: Vec<PathBuf> = self.folders.iter().cloned().collect();
-        self.root.sync(&folders)
+        // One folder for each file system: with a thousand clients, opening all folders costs more than syncing.
+        let file_systems: BTreeMap<u64, PathBuf> = self.steps.iter().filter_map(place).collect();
+        self.root.sync(&file_systems.into_values().collect::<Vec<_>>())
     }
 
     /// Everything that was staged appears, and reaches the disk.
@@ -131,10 +157,11 @@ impl<'r> Transaction<'r> {
         if self.folders.contains(folder) {
             return Ok(());
         }
-        self.steps.extend(self.root.make_folder(folder, FOLDER_MODE)?);
-        if self.sweeps {
+        let made = self.root.make_folder(folder, FOLDER_MODE)?;
+        if self.sweeps && made.is_empty() {
             self.root.sweep(folder)?;
         }
+        self.steps.extend(made);
         self.folders.insert(folder.to_owned());
         Ok(())
     }
@@ -155,4 +182,17 @@ impl<'r> Transaction<'r> {
         }
         self.root.sync(&folders)
     }
+}
+
+/// The file system that a step is on, and a folder there.
+fn place(step: &Step) -> Option<(u64, PathBuf)> {
+    let device = match step {
+        Step::MakeFolder { folder: id, .. }
+        | Step::Create { staged: id, .. }
+        | Step::Replace { staged: id, .. }
+        | Step::ChangeMode { file: id, .. } => id.device,
+        Step::Remove { before, .. } => before.id.device,
+        Step::RemoveFolder { .. } => return None,
+    };
+    Some((device, step.path().parent()?.to_owned()))
 }

@@ -28,7 +28,6 @@ pub use encrypted::{EncryptedKey, Passphrase};
 pub struct PrivateKey {
     public: PublicKey,
     pkcs8: SecretDocument,
-    pem: Zeroizing<String>,
     pair: Pair,
 }
 
@@ -158,8 +157,9 @@ impl PrivateKey {
     }
 
     /// PKCS#8 PEM.
-    pub fn to_pem(&self) -> Zeroizing<String> {
-        self.pem.clone()
+    pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
+        let encoded = self.pkcs8.to_pem("PRIVATE KEY", LineEnding::LF);
+        encoded.map_err(|_| KeyError::Library { doing: "encoding a key" })
     }
 
     /// Encrypted PKCS#8 PEM, as `openssl genrsa -aes256` of OpenSSL 3 writes it.
@@ -199,8 +199,7 @@ impl PrivateKey {
         let failed = || KeyError::Library { doing: "encoding a key" };
         let (pkcs8, spki) = encoded().map_err(|_| failed())?;
         let pkcs8 = SecretDocument::try_from(pkcs8.as_slice()).map_err(|_| failed())?;
-        let pem = pkcs8.to_pem("PRIVATE KEY", LineEnding::LF).map_err(|_| failed())?;
-        Ok(Self { public: PublicKey { algorithm, spki }, pkcs8, pem, pair })
+        Ok(Self { public: PublicKey { algorithm, spki }, pkcs8, pair })
     }
 }
 

@@ -156,7 +156,7 @@ fn specifications_that_make_bad_certificates_are_refused() {
 
 /// A CA as people make them with openssl.
 fn openssl_ca(folder: &Folder, subject: &str, options: &[&str]) -> (Certificate, PrivateKey) {
-    let key = folder.write("ca-key.pem", &generate(KeyAlgorithm::EcdsaP256).to_pem());
+    let key = folder.write("ca-key.pem", &generate(KeyAlgorithm::EcdsaP256).to_pem().unwrap());
     let key_file = key.to_str().unwrap();
     let arguments = [&["req", "-x509", "-new", "-days", "30", "-key", key_file, "-subj", subject], options].concat();
     let pem = run("openssl", &arguments, b"").unwrap();
@@ -213,7 +213,7 @@ fn an_own_ca_is_opened_again() {
     for algorithm in [KeyAlgorithm::EcdsaP384, KeyAlgorithm::Ed25519, KeyAlgorithm::Rsa2048] {
         let made = Authority::create(&ca_spec(algorithm), generate(algorithm), now()).unwrap();
         let certificate = Certificate::parse(made.certificate().to_pem().as_bytes()).unwrap();
-        let key = StoredKey::parse(made.key().to_pem().as_bytes()).unwrap().open(None).unwrap();
+        let key = StoredKey::parse(made.key().to_pem().unwrap().as_bytes()).unwrap().open(None).unwrap();
         let again = Authority::open(certificate, key).unwrap();
         let leaf_key = generate(KeyAlgorithm::EcdsaP256);
         let leaf =
@@ -225,7 +225,7 @@ fn an_own_ca_is_opened_again() {
 #[test]
 fn only_the_key_is_taken_from_a_request() {
     let folder = Folder::new();
-    let key = folder.write("key.pem", &generate(KeyAlgorithm::EcdsaP384).to_pem());
+    let key = folder.write("key.pem", &generate(KeyAlgorithm::EcdsaP384).to_pem().unwrap());
     let key_file = key.to_str().unwrap();
     let greedy = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "subjectAltName=DNS:evil.example"];
     let arguments = [&["req", "-new", "-key", key_file, "-subj", "/CN=evil"], greedy.as_slice()].concat();
@@ -263,9 +263,9 @@ fn speed() {
     };
     let key = generate(KeyAlgorithm::EcdsaP256);
     let leaf = ca.issue(&spec, key.public_key(), now()).unwrap();
-    let (pem, key_pem) = (leaf.to_pem(), key.to_pem());
+    let (pem, key_pem) = (leaf.to_pem(), key.to_pem().unwrap());
     timed("make a key", &mut || drop(generate(KeyAlgorithm::EcdsaP256)));
-    timed("key to PEM", &mut || drop(key.to_pem()));
+    timed("key to PEM", &mut || drop(key.to_pem().unwrap()));
     timed("read a key", &mut || drop(StoredKey::parse(key_pem.as_bytes()).unwrap()));
     timed("issue", &mut || drop(ca.issue(&spec, key.public_key(), now()).unwrap()));
     timed("read a certificate", &mut || drop(Certificate::parse(pem.as_bytes()).unwrap()));
@@ -274,6 +274,6 @@ fn speed() {
     timed("all for a new client", &mut || {
         let key = generate(KeyAlgorithm::EcdsaP256);
         let leaf = ca.issue(&spec, key.public_key(), now()).unwrap();
-        drop((leaf.to_pem(), key.to_pem()));
+        drop((leaf.to_pem(), key.to_pem().unwrap()));
     });
 }

@@ -49,8 +49,8 @@ fn every_plain_form_of_openssl_is_read() {
         let key = read(&pem).unwrap();
         assert_eq!(key.public_key().algorithm, Some(algorithm));
         assert_eq!(key.public_key().spki, spki(&pem), "{algorithm}");
-        assert!(key.to_pem().starts_with("-----BEGIN PRIVATE KEY-----\n"));
-        assert_eq!(spki(key.to_pem().as_bytes()), spki(&pem), "{algorithm}");
+        assert!(key.to_pem().unwrap().starts_with("-----BEGIN PRIVATE KEY-----\n"));
+        assert_eq!(spki(key.to_pem().unwrap().as_bytes()), spki(&pem), "{algorithm}");
         assert_eq!(format!("{key:?}"), format!("PrivateKey({algorithm})"));
         let crlf = String::from_utf8(pem).unwrap().replace('\n', "\r\n");
         assert_eq!(read(crlf.as_bytes()).unwrap().public_key(), key.public_key());
@@ -185,14 +185,14 @@ fn a_lying_public_key_is_refused() {
     let (mine, other) = (0, 1);
     let keys = [(); 2].map(|()| PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap());
     let lie = |whole: &[u8]| replace(whole, keys[mine].raw_public_key(), keys[other].raw_public_key());
-    let pkcs8 = lie(&der(keys[mine].to_pem().as_bytes()));
+    let pkcs8 = lie(&der(keys[mine].to_pem().unwrap().as_bytes()));
     assert_eq!(read(pem_of("PRIVATE KEY", &pkcs8).as_bytes()).unwrap_err(), KeyError::PublicKeyDiffers);
-    let sec1 = lie(&der(&openssl_with("ec", keys[mine].to_pem().as_bytes()).unwrap()));
+    let sec1 = lie(&der(&openssl_with("ec", keys[mine].to_pem().unwrap().as_bytes()).unwrap()));
     assert_eq!(read(pem_of("EC PRIVATE KEY", &sec1).as_bytes()).unwrap_err(), KeyError::PublicKeyDiffers);
 
     // Ed25519 with its public half is PKCS#8 version 2 (RFC 5958): 0x30 len 0x02 0x01 0x01 … 0x81 0x21 0x00 key.
     let keys = [(); 2].map(|()| PrivateKey::generate(KeyAlgorithm::Ed25519).unwrap());
-    let first = der(keys[mine].to_pem().as_bytes());
+    let first = der(keys[mine].to_pem().unwrap().as_bytes());
     let version2 = |public: &[u8]| {
         let body = [&[2, 1, 1], &first[5..], &[0x81, 0x21, 0], public].concat();
         pem_of("PRIVATE KEY", &[&[0x30, u8::try_from(body.len()).unwrap()], body.as_slice()].concat())

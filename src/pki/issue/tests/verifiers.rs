@@ -32,7 +32,7 @@ fn other_verifiers_accept_every_algorithm() {
         let ca = Authority::create(&ca_spec(algorithm), generate(algorithm), made).unwrap();
         assert_fulfils(&ca.certificate().facts, &ca_spec(algorithm), made);
         // The CA's key again: an RSA-4096 key takes a second, and no verifier minds.
-        let leaf_key = StoredKey::parse(ca.key().to_pem().as_bytes()).unwrap().open(None).unwrap();
+        let leaf_key = StoredKey::parse(ca.key().to_pem().unwrap().as_bytes()).unwrap().open(None).unwrap();
         let leaves = [Role::Server, Role::Client].map(|role| {
             let spec = leaf_spec(role, algorithm);
             let leaf = ca.issue(&spec, leaf_key.public_key(), made).unwrap();
@@ -45,7 +45,7 @@ fn other_verifiers_accept_every_algorithm() {
         let folder = Folder::new();
         let files = [
             folder.write("ca.pem", &ca.certificate().to_pem()),
-            folder.write("key.pem", &leaf_key.to_pem()),
+            folder.write("key.pem", &leaf_key.to_pem().unwrap()),
             folder.write("server.pem", &leaves[0].to_pem()),
             folder.write("client.pem", &leaves[1].to_pem()),
         ];
