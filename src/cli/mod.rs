@@ -11,7 +11,7 @@ mod session;
 mod status;
 mod validate;
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -71,7 +71,10 @@ pub fn run() -> ExitCode {
 }
 
 fn perform(command: Command) -> io::Result<Exit> {
-    let mut out = anstream::stdout().lock();
+    // Stripping colours writes each piece on its own, and the plan of a thousand clients has thousands.
+    let choice = anstream::AutoStream::choice(&io::stdout());
+    let buffered: Box<dyn Write> = Box::new(BufWriter::new(io::stdout().lock()));
+    let mut out = anstream::AutoStream::new(buffered, choice);
     match command {
         Command::Validate { files } => validate::run(&files, &mut out),
         Command::Plan(arguments) => plan::run(&arguments, &mut out),
