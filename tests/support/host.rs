@@ -123,6 +123,17 @@ impl Host {
         self.command(arguments).run()
     }
 
+    /// Runs a command as root on the host under this machine's strace, children included. Gives the trace too.
+    pub fn traced<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> (Ran, String) {
+        let trace = tempfile::NamedTempFile::new().expect("a temporary file");
+        let entered = self.command(arguments).command;
+        let mut command = Command::new("strace");
+        command.args(["-f", "-s", "200", "-o"]).arg(trace.path()).arg(entered.get_program()).args(entered.get_args());
+        command.env("PATH", PATH).env("HOME", "/root").env("LANG", "C.UTF-8");
+        let ran = Ran::run(&command, &[], Duration::from_secs(120));
+        (ran, fs::read_to_string(trace.path()).expect("strace writes text"))
+    }
+
     /// Runs a shell script as root on the host; it ends at the first command that fails.
     pub fn sh(&self, script: &str) -> Ran {
         self.run(["sh", "-euc", script])
