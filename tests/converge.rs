@@ -217,9 +217,10 @@ fn make(wish: &Wish, days: Option<i32>, damages: &[(usize, Damage)]) -> Site {
         command.current_dir(site.root().parent().unwrap()).env("NO_FAKE_STAT", "1");
         Ran::run(&command, b"", Duration::from_secs(60)).ok();
     }
-    let not_ours = |path: &str| !path.starts_with("usr/") && !path.starts_with("root/") && path != "etc/default/docker";
+    let places = ["etc/docker", "etc/systemd", "srv"];
+    let ours = |path: &str| places.iter().any(|place| path.starts_with(place)) && !path.contains(".dockseal-");
     for (which, damage) in damages {
-        let files: Vec<String> = site.tree().files(not_ours).map(|(path, _)| path.clone()).collect();
+        let files: Vec<String> = site.tree().files(ours).map(|(path, _)| path.clone()).collect();
         let path = if files.is_empty() { "etc/docker/daemon.json" } else { &files[which % files.len()] };
         inflict(&site, path, damage, &files);
     }
@@ -230,21 +231,21 @@ fn inflict(site: &Site, name: &str, damage: &Damage, files: &[String]) {
     let path = site.file(name);
     let is_there = fs::symlink_metadata(&path).is_ok();
     match damage {
-        Damage::Text(text) => put(&path, text.as_bytes()),
+        Damage::Text(text) => lay(&path, text.as_bytes()),
         Damage::Leftover(ending) => {
             let file = path.file_name().unwrap().to_string_lossy();
             put(&path.with_file_name(format!(".{file}{ending}")), b"half");
         }
         Damage::Foreign(other) => {
             let sealed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hosts/sealed/etc/docker/tls");
-            put(&path, &fs::read(sealed.join(other)).unwrap());
+            lay(&path, &fs::read(sealed.join(other)).unwrap());
         }
-        Damage::Other(other, text) => put(&site.file(other), text.as_bytes()),
+        Damage::Other(other, text) => lay(&site.file(other), text.as_bytes()),
         _ if !is_there || files.is_empty() => {}
         Damage::Remove => fs::remove_file(&path).unwrap(),
         Damage::Truncate => fs::File::options().write(true).open(&path).unwrap().set_len(40).unwrap(),
         Damage::Mode(mode) => set_mode(&path, *mode),
-        Damage::Overwrite(which) => put(&path, &fs::read(site.file(&files[which % files.len()])).unwrap_or_default()),
+        Damage::Overwrite(which) => lay(&path, &fs::read(site.file(&files[which % files.len()])).unwrap_or_default()),
         Damage::Symlink => {
             fs::rename(&path, site.file("root/moved")).unwrap();
             symlink("/root/moved", &path).unwrap();
@@ -254,6 +255,16 @@ fn inflict(site: &Site, name: &str, damage: &Damage, files: &[String]) {
             fs::create_dir(&path).unwrap();
         }
     }
+}
+
+/// Puts a file where an earlier damage may have left a folder, or a symlink that would lead out of the root.
+fn lay(path: &Path, bytes: &[u8]) {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir(path).unwrap(),
+        Ok(found) if found.is_symlink() => fs::remove_file(path).unwrap(),
+        _ => {}
+    }
+    put(path, bytes);
 }
 
 fn check(site: &Site, manifest: &str) -> Result<(), TestCaseError> {
