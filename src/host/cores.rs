@@ -2,12 +2,13 @@
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 /// Maps in the order of the items. Each core takes the next item when it is done with one: an RSA key may take ten times
 /// as long as the one before. After an error no further item is begun; the error of the first item that failed is given.
-pub fn on_all_cores<T: Sync, R: Send, E: Send>(
+pub fn on_all_cores<T: Sync, R: Send + Sync, E: Send + Sync>(
     items: &[T],
     work: impl Fn(&T) -> Result<R, E> + Sync,
 ) -> Result<Vec<R>, E> {
@@ -16,27 +17,25 @@ pub fn on_all_cores<T: Sync, R: Send, E: Send>(
         return items.iter().map(work).collect();
     }
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    // A place for each result: lists that grow would take twice the memory.
+    let places: Vec<OnceLock<Result<R, E>>> = items.iter().map(|_| OnceLock::new()).collect();
     let run = || {
-        let mut results = Vec::new();
         while !failed.load(Ordering::Relaxed) {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(index) else { break };
-            let result = work(item);
+            let (Some(item), Some(place)) = (items.get(index), places.get(index)) else { break };
+            let result = place.get_or_init(|| work(item));
             failed.fetch_or(result.is_err(), Ordering::Relaxed);
-            results.push((index, result));
         }
-        results
     };
-    let mut results = thread::scope(|scope| {
+    thread::scope(|scope| {
         let others: Vec<_> = (1..cores).map(|_| scope.spawn(run)).collect();
-        let mut results = run();
+        run();
         for other in others {
-            results.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            other.join().unwrap_or_else(|panic| resume_unwind(panic));
         }
-        results
     });
-    results.sort_unstable_by_key(|(index, _)| *index);
-    results.into_iter().map(|(_, result)| result).collect()
+    // Items are begun in their order, so only those behind a failure have no result.
+    places.into_iter().map_while(OnceLock::into_inner).collect()
 }
 
 #[cfg(test)]
