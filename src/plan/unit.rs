@@ -24,6 +24,8 @@ pub struct UnitDifference {
     pub is_not_loaded: bool,
     /// The line that was found has dockerd bind a local socket itself, instead of taking docker.socket's.
     pub bound_socket: bool,
+    /// Containers survive a restart by `--live-restore` on the command line.
+    pub live_restore: bool,
     /// dockerd's program and arguments afterwards, as systemd passes them; empty where there is no unit.
     pub command: Vec<String>,
 }
@@ -52,7 +54,10 @@ fn derive(
     draft: &mut Draft,
 ) -> Result<UnitDifference, UnitError> {
     let ours = desired.unit.drop_in.as_str();
-    let base = files.unit.service(Some(ours))?.command_line(&files.environment)?;
+    // A mask is taken off some day, and the line must be right then.
+    let bare = files.unit.unmasked();
+    let base =
+        if bare.is_of_init_script() { None } else { bare.service(Some(ours))?.command_line(&files.environment)? };
     let drop_in = match DropIn::derive(base.as_ref()) {
         Ok(drop_in) => drop_in,
         Err(error) => {
@@ -66,30 +71,48 @@ fn derive(
     } else if base.is_none() {
         draft.notes.push(Note::UnitMissing { unit });
     }
-    judge_others(&files.unit, ours, draft)?;
+    judge_others(&bare, ours, draft)?;
     judge_flags(desired, &drop_in, daemon, draft);
-    judge_socket(desired, observed, draft);
-    let command = command_with(desired, files, &drop_in)?;
+    // Docker's packages bring the socket with the service.
+    if base.is_some() {
+        judge_socket(desired, observed, draft);
+    }
+    // Where Docker is yet to be installed there is nobody to run it.
+    let command = match base {
+        Some(_) => command_with(desired, &bare, &files.environment, &drop_in)?,
+        None => None,
+    };
     let is_written = write(observed, &drop_in, draft);
     if let (Some(service), Some(loaded_by_files)) = (observed.service(), files.unit.service(None)?.exec_start) {
         judge_loaded(service, &loaded_by_files.argv_text(), draft);
     }
     let after = command.as_ref().map(|command| command.exec_start.argv_text());
     let loaded = observed.service().and_then(|service| service.exec_start.as_ref());
+    let flags = Flag::read_all(&drop_in.arguments);
     let binds = |flag: &Flag| flag.value.as_ref().is_some_and(|value| value.starts_with("unix://"));
     Ok(UnitDifference {
         bound_socket: drop_in.stripped.iter().any(binds),
+        live_restore: flags.iter().rfind(|flag| flag.name == "live-restore").is_some_and(is_on),
         is_written,
         is_not_loaded: loaded.is_some() && after.is_some() && loaded != after.as_ref(),
         command: command.map(|command| command.argv()).unwrap_or_default(),
     })
 }
 
+/// As Go's `strconv.ParseBool` has it.
+fn is_on(flag: &Flag) -> bool {
+    flag.value.as_deref().is_none_or(|value| matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True"))
+}
+
 /// The command line with our drop-in in its place among the others: what systemd will make of it.
-fn command_with(desired: &Desired, files: &UnitFiles, drop_in: &DropIn) -> Result<Option<CommandLine>, UnitError> {
+fn command_with(
+    desired: &Desired,
+    unit: &Unit,
+    environment: &[UnitFile],
+    drop_in: &DropIn,
+) -> Result<Option<CommandLine>, UnitError> {
     let ours = UnitFile { path: desired.layout.drop_in(), text: drop_in.text.clone() };
-    let unit = files.unit.with_drop_in(&ours);
-    unit.service(None)?.command_line(&files.environment)
+    unit.with_drop_in(&ours).service(None)?.command_line(environment)
 }
 
 fn write(observed: &Observed, drop_in: &DropIn, draft: &mut Draft) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! Each `tests/*.rs` is a program of its own that uses a part of this, hence the `dead_code` exception; a failure of the
 //! harness is a failure of the test, hence the panics.
-#![allow(dead_code, unused_imports)]
+#![allow(dead_code, unused_imports, unused_macros)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod cgroup;

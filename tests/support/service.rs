@@ -77,24 +77,26 @@ impl Host {
         self.journal("docker.service").matches("Starting up").count()
     }
 
-    /// Every file that dockseal may touch, with inode, mode, owner, modification time and a digest: equal before and
-    /// after means that nothing was written.
+    /// Every file and folder that dockseal may touch, with inode, mode, owner, modification time and digest: equal before
+    /// and after means that nothing was written.
     #[track_caller]
     pub fn files(&self) -> String {
-        self.list("%p %i %m %u:%g %T@ %s\\n")
+        self.list("-printf '%p %i %m %u:%g %T@\\n'")
     }
 
-    /// The same without inodes and times: equal means that everything is as it was, even where it was written twice.
+    /// The same without the times of folders, which change with every name in them: equal before and after means that
+    /// everything is as it was.
     #[track_caller]
-    pub fn contents(&self) -> String {
-        self.list("%p %m %u:%g %s\\n")
+    pub fn put_back_files(&self) -> String {
+        self.list("( -type d -printf '%p %i %m %u:%g\\n' -o -printf '%p %i %m %u:%g %T@\\n' )")
     }
 
-    fn list(&self, format: &str) -> String {
-        let folders = "/etc/docker /var/docker /etc/systemd/system /etc/default/docker";
+    fn list(&self, print: &str) -> String {
+        let print = print.replace('(', "\\(").replace(')', "\\)");
         let script = format!(
-            "for path in {folders}; do [ ! -e $path ] || find $path -printf '{format}' -type f -exec sha256sum {{}} \\; ; done | \
-             sort"
+            "for path in /etc/docker /var/docker /etc/systemd/system /etc/default/docker; do
+                 [ ! -e $path ] || find $path {print} -type f -exec sha256sum {{}} \\;
+             done | sort"
         );
         self.sh(&script).ok().stdout
     }

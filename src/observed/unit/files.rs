@@ -48,7 +48,7 @@ pub fn read(root: &Root, desired: &Desired) -> Result<ObservedUnit, FileError> {
 fn read_files(root: &Root, name: &str) -> Result<UnitFiles, ReadError> {
     let found = read_all(root, candidates(root, name)?)?;
     let unit = Unit::new(name, found);
-    let wanted = unit.service(None)?.environment_files;
+    let wanted = unit.unmasked().service(None)?.environment_files;
     let environment = read_all(root, wanted.into_iter().filter(|file| !file.pattern).map(|file| file.path))?;
     Ok(UnitFiles { unit, environment })
 }

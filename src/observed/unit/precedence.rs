@@ -1,7 +1,7 @@
 //! Found files of a unit → those that count, in the order in which systemd reads them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::UnitFile;
 
@@ -21,20 +21,23 @@ pub const SEARCH_FOLDERS: [&str; 13] = [
     "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
-    "/run/systemd/generator.late",
+    INIT_SCRIPTS,
 ];
+
+/// systemd-sysv-generator(8)
+const INIT_SCRIPTS: &str = "/run/systemd/generator.late";
 
 /// A unit's files that count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unit {
     /// `docker.service`
     pub name: String,
-    /// The unit's own file, from the strongest folder that has one. Under a mask it is the one that counts once the mask
-    /// is taken off.
+    /// The unit's own file, from the strongest folder that has one.
     pub fragment: Option<UnitFile>,
+    /// Where that one masks the unit: the file that would count without it.
+    pub beneath_mask: Option<UnitFile>,
     /// In the order in which they are applied.
     pub drop_ins: Vec<UnitFile>,
-    masked: bool,
 }
 
 /// The folders whose `*.conf` files are drop-ins of a unit, first the strongest. Drop-ins of the unit's aliases are not
@@ -69,7 +72,8 @@ fn names(unit: &str) -> Vec<String> {
 impl Unit {
     /// The same unit with one more drop-in, or another text of one.
     pub fn with_drop_in(&self, drop_in: &UnitFile) -> Self {
-        let others = self.fragment.iter().chain(&self.drop_ins).filter(|file| file.path != drop_in.path);
+        let others = self.fragment.iter().chain(&self.beneath_mask).chain(&self.drop_ins);
+        let others = others.filter(|file| file.path != drop_in.path);
         let files = others.cloned().chain(std::iter::once(drop_in.clone())).collect();
         Self::new(&self.name, files)
     }
@@ -78,8 +82,7 @@ impl Unit {
     pub fn new(name: &str, found: Vec<UnitFile>) -> Self {
         let folders = drop_in_folders(name);
         let own = [Some(name.to_owned()), names(name).into_iter().nth(1).filter(|other| other.contains("@."))];
-        let mut fragment: Option<(usize, UnitFile)> = None;
-        let mut mask: Option<usize> = None;
+        let mut fragments: BTreeMap<usize, UnitFile> = BTreeMap::new();
         let mut drop_ins: BTreeMap<String, (usize, UnitFile)> = BTreeMap::new();
         for file in found {
             let file_name = file.name().to_owned();
@@ -91,24 +94,33 @@ impl Unit {
             }
             let Some(template) = own.iter().position(|own| own.as_ref() == Some(&file_name)) else { continue };
             let Some(folder) = SEARCH_FOLDERS.iter().position(|folder| file.folder() == *folder) else { continue };
-            let rank = template * SEARCH_FOLDERS.len() + folder;
-            if file.text.is_empty() {
-                mask = Some(mask.map_or(rank, |before| before.min(rank)));
-            } else if fragment.as_ref().is_none_or(|(before, _)| rank < *before) {
-                fragment = Some((rank, file));
-            }
+            fragments.insert(template * SEARCH_FOLDERS.len() + folder, file);
         }
+        let mut fragments = fragments.into_values();
+        let fragment = fragments.next();
+        let is_masked = fragment.as_ref().is_some_and(is_mask);
         Self {
             name: name.to_owned(),
-            masked: mask.is_some_and(|mask| fragment.as_ref().is_none_or(|(rank, _)| mask < *rank)),
-            fragment: fragment.map(|(_, file)| file),
+            fragment,
+            beneath_mask: fragments.find(|file| is_masked && !is_mask(file)),
             drop_ins: drop_ins.into_values().map(|(_, file)| file).collect(),
         }
     }
 
     /// Whether the unit exists only to be refused.
     pub fn is_masked(&self) -> bool {
-        self.masked
+        self.fragment.as_ref().is_some_and(is_mask)
+    }
+
+    /// Whether systemd made the unit of an init script, which a removed package leaves behind.
+    pub fn is_of_init_script(&self) -> bool {
+        self.fragment.as_ref().is_some_and(|file| file.folder() == Path::new(INIT_SCRIPTS))
+    }
+
+    /// The unit as it will be once nobody masks it any more.
+    pub fn unmasked(&self) -> Self {
+        let fragment = if self.is_masked() { &self.beneath_mask } else { &self.fragment };
+        Self { fragment: fragment.clone(), beneath_mask: None, ..self.clone() }
     }
 
     /// The fragment and the drop-ins, those of file name `without` left out.
@@ -116,6 +128,11 @@ impl Unit {
         let drop_ins = self.drop_ins.iter().filter(move |file| Some(file.name()) != without);
         self.fragment.iter().chain(drop_ins)
     }
+}
+
+/// A link to /dev/null reads as empty.
+fn is_mask(fragment: &UnitFile) -> bool {
+    fragment.text.is_empty()
 }
 
 /// systemd passes over hidden files.
@@ -198,19 +215,19 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_fragment_masks_and_hides_nothing() {
-        let file = |folder: &str, text: &str| UnitFile {
-            path: format!("{folder}/docker.service").into(),
-            text: text.to_owned(),
-        };
-        let mask = file("/etc/systemd/system", "");
-        let vendor = file("/usr/lib/systemd/system", "[Service]\n");
-        assert!(Unit::new("docker.service", vec![mask.clone()]).is_masked());
-        let masked = Unit::new("docker.service", vec![mask, vendor.clone()]);
+    fn an_empty_fragment_masks() {
+        let file = UnitFile { path: "/etc/systemd/system/docker.service".into(), text: String::new() };
+        let masked = Unit::new("docker.service", vec![file.clone()]);
         assert!(masked.is_masked());
-        assert_eq!(masked.fragment.as_ref(), Some(&vendor));
-        let beneath = file("/usr/lib/systemd/system", "");
-        let own = file("/etc/systemd/system", "[Service]\n");
-        assert!(!Unit::new("docker.service", vec![beneath, own]).is_masked());
+        assert_eq!(masked.unmasked().fragment, None);
+
+        let vendor = |folder: &str| UnitFile {
+            path: format!("{folder}/systemd/system/docker.service").into(),
+            text: "[Service]\n".to_owned(),
+        };
+        let unit = Unit::new("docker.service", vec![vendor("/lib"), file.clone(), vendor("/usr/lib")]);
+        assert_eq!((unit.is_masked(), unit.fragment.as_ref()), (true, Some(&file)));
+        let unmasked = unit.unmasked();
+        assert_eq!((unmasked.is_masked(), unmasked.fragment), (false, Some(vendor("/usr/lib"))));
     }
 }
