@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::Draft;
 use super::change::{Action, After, Change, Resource};
-use super::daemon_json;
+use super::daemon_json::{self, KeyChange};
 use super::finding::Refusal;
 use super::reason::Reason;
 use super::restart::is_reloadable;
@@ -57,7 +57,12 @@ pub fn compare(desired: &Desired, observed: &Observed, draft: &mut Draft) -> Dae
     let bound_socket = before.is_some_and(binds_socket);
     let keys = serde_json::from_str(&merged.text).unwrap_or_default();
     let changed: Vec<String> = merged.changed_keys.iter().map(|change| change.key.clone()).collect();
-    let (reloadable, rest): (Vec<String>, Vec<String>) = changed.iter().cloned().partition(|key| is_reloadable(key));
+    // On a reload dockerd leaves most settings as they are where the file has no such key any more (moby,
+    // `daemon/reload.go`): a removal is taken in by a restart alone.
+    let (reloadable, rest): (Vec<&KeyChange>, Vec<&KeyChange>) =
+        merged.changed_keys.iter().partition(|change| change.after.is_some() && is_reloadable(&change.key));
+    let (reloadable, needs_restart) =
+        (reloadable.into_iter().map(|change| change.key.clone()).collect(), !rest.is_empty());
     if !changed.is_empty() {
         draft.changes.push(Change {
             resource: Resource::DaemonJson,
@@ -68,7 +73,7 @@ pub fn compare(desired: &Desired, observed: &Observed, draft: &mut Draft) -> Dae
             seen: seen.attributes,
         });
     }
-    DaemonDifference { keys, needs_restart: !rest.is_empty(), reloadable, bound_socket, with_live_restore }
+    DaemonDifference { keys, needs_restart, reloadable, bound_socket, with_live_restore }
 }
 
 fn binds_socket(text: &str) -> bool {
