@@ -41,11 +41,11 @@ impl Session {
         }
     }
 
-    /// Observes and compares. What runs is asked for only where a restart is planned.
+    /// Observes and compares. What runs is asked for only where it matters.
     pub fn compare(&self) -> Result<(Observed, Plan), ObserveError> {
         let mut observed = Observed::read(&self.root, &self.desired, Depth::Ordinary, None, self.now)?;
         let mut plan = Plan::new(&self.desired, &observed, self.now);
-        if plan.restarts() && observed.is_dockerd_running() {
+        if plan.concerns_containers() && observed.is_dockerd_running() {
             observed.ask_containers();
             plan = Plan::new(&self.desired, &observed, self.now);
         }

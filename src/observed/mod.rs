@@ -42,7 +42,7 @@ pub struct Observed {
     pub systemd: Systemd,
     /// What the endpoints answer; empty where dockerd is not expected to.
     pub served: Vec<Served>,
-    /// What runs; asked only where a restart is planned.
+    /// What runs; asked only where it matters.
     pub containers: Option<Containers>,
 }
 

@@ -20,6 +20,7 @@ use time::OffsetDateTime;
 use crate::desired::Desired;
 use crate::observed::{Found, Observed, Seen};
 
+use change::Resource;
 pub use change::{Action, After, Change, Issue, IssueKey};
 pub use finding::{Note, Refusal};
 pub use reason::{Moment, Reason};
@@ -90,8 +91,9 @@ impl Plan {
         self.changes.is_empty() && self.refusals.is_empty()
     }
 
-    /// Whether dockerd would restart.
-    pub fn restarts(&self) -> bool {
-        matches!(self.activation.daemon, DaemonStep::Restart { .. })
+    /// Whether it matters what runs: dockerd would restart, or start by another daemon.json some day.
+    pub fn concerns_containers(&self) -> bool {
+        let restarts = matches!(self.activation.daemon, DaemonStep::Restart { .. });
+        restarts || self.changes.iter().any(|change| change.resource == Resource::DaemonJson)
     }
 }

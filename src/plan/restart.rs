@@ -94,6 +94,7 @@ pub fn decide(
     };
     activation.daemon_reload = unit.is_written || unit.is_not_loaded;
     note_standing(service, &name, draft);
+    judge_swarm(observed, daemon, draft);
     let reasons = restart_reasons(desired, observed, service, daemon, unit, draft);
     if !service.is_wanted() {
         // Nobody runs it now; it reads everything when it starts.
@@ -174,7 +175,7 @@ fn restart(
     draft: &mut Draft,
 ) -> DaemonStep {
     DaemonStep::Restart {
-        live_restore_first: judge_containers(desired, observed, daemon, draft),
+        live_restore_first: judge_containers(desired, observed, daemon, unit, draft),
         with_socket: needs_socket(desired, observed, daemon, unit),
     }
 }
@@ -184,28 +185,24 @@ fn judge_containers(
     desired: &Desired,
     observed: &Observed,
     daemon: &DaemonDifference,
+    unit: &UnitDifference,
     draft: &mut Draft,
 ) -> Option<String> {
     let is_safe = desired.unit.restart == RestartPolicy::Safe;
-    let (running, live_restore, swarm) = match &observed.containers {
-        Some(Containers::Asked { running, live_restore, swarm }) => (running, *live_restore, *swarm),
+    let (running, live_restore) = match &observed.containers {
+        Some(Containers::Asked { running, live_restore, .. }) => (running, *live_restore),
         Some(Containers::Unknown(why)) if is_safe => {
             draft.refusals.push(Refusal::ContainersUnknown { why: why.clone() });
             return None;
         }
         Some(Containers::Unknown(_)) | None => return None,
     };
-    if swarm {
-        draft.notes.push(Note::Swarm);
-        if daemon.live_restore() {
-            draft.refusals.push(Refusal::LiveRestoreInSwarm);
-        }
-    }
     if running.is_empty() {
         return None;
     }
     let names = running.clone();
-    if daemon.live_restore() {
+    // The flag is no key that the file could switch on first: it has to be on by now.
+    if daemon.live_restore() || (unit.live_restore && live_restore) {
         draft.notes.push(Note::ContainersSurvive { count: names.len() });
     } else if is_safe {
         draft.refusals.push(Refusal::ContainersWouldStop { names });
@@ -213,6 +210,16 @@ fn judge_containers(
         draft.notes.push(Note::ContainersStop { names });
     }
     (daemon.live_restore() && !live_restore).then(|| daemon.with_live_restore.clone())
+}
+
+/// dockerd takes live-restore in on a signal even there, and then fails at its next start.
+fn judge_swarm(observed: &Observed, daemon: &DaemonDifference, draft: &mut Draft) {
+    if let Some(Containers::Asked { swarm: true, .. }) = &observed.containers {
+        draft.notes.push(Note::Swarm);
+        if daemon.live_restore() {
+            draft.refusals.push(Refusal::LiveRestoreInSwarm);
+        }
+    }
 }
 
 /// dockerd removes a socket path that it bound itself when it stops, and docker.socket, still running, would then listen
