@@ -76,8 +76,8 @@ pub enum Cause {
     /// dockerd refuses the new files.
     #[error("dockerd refuses the new configuration: {0}")]
     Invalid(String),
-    /// dockerd did not take live-restore in.
-    #[error("dockerd did not switch live-restore on, so that containers would have stopped: {0}")]
+    /// dockerd did not take live-restore in, on or off.
+    #[error("dockerd did not switch live-restore: {0}")]
     LiveRestore(String),
     /// docker.service did not start.
     #[error("{error}")]

@@ -3,11 +3,13 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use serde_json::{Map, json};
+
 use super::transaction::{PUBLIC_MODE, Transaction};
 use super::{Apply, Cause};
 use crate::host::{self, CommandError, Root};
 use crate::observed::{Containers, ServiceFacts, containers};
-use crate::plan::{DaemonStep, Plan, Reason};
+use crate::plan::{DaemonStep, Plan, Reason, daemon_json};
 
 /// How long a start may take.
 const START_WITHIN: Duration = Duration::from_secs(60);
@@ -62,14 +64,37 @@ impl<'a> Service<'a> {
         files.rebase(&path)?;
         self.touched = Touched::Reloaded;
         systemctl(&["reload", self.unit()], ANSWER_WITHIN)?;
-        self.await_live_restore()
+        self.await_live_restore(true)
     }
 
-    fn await_live_restore(&self) -> Result<(), Cause> {
+    /// Switches live-restore off again. The old daemon.json alone would not do it: on a reload dockerd leaves live-restore
+    /// as it is where the file does not hold the key.
+    fn switch_live_restore_off(&self) -> Result<(), Cause> {
+        let DaemonStep::Restart { live_restore_first: Some(text), .. } = &self.apply.plan.activation.daemon else {
+            return Ok(());
+        };
+        let path = self.apply.desired.layout.daemon_json();
+        let Some((_, now)) = self.apply.root.look(&path)? else { return Ok(()) };
+        let patch = Map::from_iter([("live-restore".to_owned(), json!(false))]);
+        let off = daemon_json::merge(Some(text), &patch).map_err(|error| Cause::Invalid(error.to_string()))?;
+        let aside = self.apply.root.aside("off-")?;
+        let mut files = Transaction::new(&aside);
+        let outcome = files.write(&path, off.text.as_bytes(), now.mode, Some(now.stamp)).map_err(Cause::from);
+        let outcome = outcome.and_then(|()| {
+            files.sync()?;
+            files.commit()?;
+            systemctl(&["reload", self.unit()], ANSWER_WITHIN)?;
+            self.await_live_restore(false)
+        });
+        outcome.and(files.undo().map_err(Cause::from))
+    }
+
+    /// SIGHUP is answered at once and acted on a moment later.
+    fn await_live_restore(&self, wanted: bool) -> Result<(), Cause> {
         let deadline = Instant::now() + SETTLE_WITHIN;
         loop {
             match containers() {
-                Containers::Asked { live_restore: true, .. } => return Ok(()),
+                Containers::Asked { live_restore, .. } if live_restore == wanted => return Ok(()),
                 _ if Instant::now() < deadline => sleep(PAUSE),
                 _ => return Err(Cause::LiveRestore(self.journal())),
             }
@@ -109,9 +134,14 @@ impl<'a> Service<'a> {
         if self.touched == Touched::Restarted && ran_before {
             // With the socket: the failed dockerd may have removed its path.
             outcome = outcome.and(self.restart(self.before().is_some_and(|service| service.has_socket)));
+        } else if self.touched == Touched::Restarted {
+            // The dockerd that may run by now has lost its files. With the old ones the unit fails as it did before, which
+            // is no failure of ours.
+            let _ = self.restart(false);
         }
         if let Some(first) = self.first.take() {
             // live-restore stays on until the old dockerd has its containers back.
+            outcome = outcome.and(self.switch_live_restore_off());
             outcome = outcome.and(first.undo().map_err(Cause::from));
         }
         if self.touched != Touched::Not && ran_before {
