@@ -75,8 +75,8 @@ impl<'a> Service<'a> {
         };
         let path = self.apply.desired.layout.daemon_json();
         let Some((_, now)) = self.apply.root.look(&path)? else { return Ok(()) };
-        let patch = Map::from_iter([("live-restore".to_owned(), json!(false))]);
-        let off = daemon_json::merge(Some(text), &patch).map_err(|error| Cause::Invalid(error.to_string()))?;
+        let live_restore = Map::from_iter([("live-restore".to_owned(), json!(false))]);
+        let off = daemon_json::merge(Some(text), &live_restore).map_err(|error| Cause::Invalid(error.to_string()))?;
         let aside = self.apply.root.aside("off-")?;
         let mut files = Transaction::new(&aside);
         let outcome = files.write(&path, off.text.as_bytes(), now.mode, Some(now.stamp)).map_err(Cause::from);

@@ -202,7 +202,7 @@ fn judge_containers(
     }
     let names = running.clone();
     // The flag is no key that the file could switch on first: it has to be on by now.
-    if daemon.live_restore() || (unit.live_restore && live_restore) {
+    if daemon.live_restore() || (unit.flags.live_restore && live_restore) {
         draft.notes.push(Note::ContainersSurvive { count: names.len() });
     } else if is_safe {
         draft.refusals.push(Refusal::ContainersWouldStop { names });
@@ -227,7 +227,7 @@ fn judge_swarm(observed: &Observed, daemon: &DaemonDifference, draft: &mut Draft
 fn needs_socket(desired: &Desired, observed: &Observed, daemon: &DaemonDifference, unit: &UnitDifference) -> bool {
     let wants_fd = desired.daemon.endpoints.iter().any(|endpoint| matches!(endpoint, Endpoint::Fd(_)));
     let has_socket = observed.service().is_some_and(|service| service.has_socket);
-    wants_fd && has_socket && (daemon.bound_socket || unit.bound_socket)
+    wants_fd && has_socket && (daemon.bound_socket || unit.flags.bound_socket)
 }
 
 /// Whether dockerd takes a key in without a restart.

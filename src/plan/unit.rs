@@ -22,12 +22,19 @@ pub struct UnitDifference {
     pub is_written: bool,
     /// systemd has loaded another `ExecStart=` than the files give afterwards.
     pub is_not_loaded: bool,
-    /// The line that was found has dockerd bind a local socket itself, instead of taking docker.socket's.
-    pub bound_socket: bool,
-    /// Containers survive a restart by `--live-restore` on the command line.
-    pub live_restore: bool,
+    /// What flags of the host's own line do.
+    pub flags: FlagFacts,
     /// dockerd's program and arguments afterwards, as systemd passes them; empty where there is no unit.
     pub command: Vec<String>,
+}
+
+/// What flags do that a restart has to mind.
+#[derive(Default)]
+pub struct FlagFacts {
+    /// The line that was found has dockerd bind a local socket itself, instead of taking docker.socket's.
+    pub bound_socket: bool,
+    /// Containers survive a restart by `--live-restore`.
+    pub live_restore: bool,
 }
 
 /// Compares.
@@ -55,10 +62,9 @@ fn derive(
 ) -> Result<UnitDifference, UnitError> {
     let ours = desired.unit.drop_in.as_str();
     // A mask is taken off some day, and the line must be right then.
-    let bare = files.unit.unmasked();
-    let base =
-        if bare.is_of_init_script() { None } else { bare.service(Some(ours))?.command_line(&files.environment)? };
-    let drop_in = match DropIn::derive(base.as_ref()) {
+    let unmasked = files.unit.unmasked();
+    let line = line_without_ours(&unmasked, files, ours)?;
+    let drop_in = match DropIn::derive(line.as_ref()) {
         Ok(drop_in) => drop_in,
         Err(error) => {
             draft.refusals.push(Refusal::Unit { why: error.to_string(), hint: error.hint() });
@@ -68,19 +74,17 @@ fn derive(
     let unit = desired.unit.name.clone();
     if files.unit.is_masked() {
         draft.notes.push(Note::UnitNotLoadable { unit, load: "masked".to_owned() });
-    } else if base.is_none() {
+    } else if line.is_none() {
         draft.notes.push(Note::UnitMissing { unit });
     }
-    judge_others(&bare, ours, draft)?;
+    judge_others(&unmasked, ours, draft)?;
     judge_flags(desired, &drop_in, daemon, draft);
-    // Docker's packages bring the socket with the service.
-    if base.is_some() {
+    // Where Docker is yet to be installed there is nobody to run it, and its packages bring the socket too.
+    let command = if line.is_some() {
         judge_socket(desired, observed, draft);
-    }
-    // Where Docker is yet to be installed there is nobody to run it.
-    let command = match base {
-        Some(_) => command_with(desired, &bare, &files.environment, &drop_in)?,
-        None => None,
+        command_with(desired, &unmasked, &files.environment, &drop_in)?
+    } else {
+        None
     };
     let is_written = write(observed, &drop_in, draft);
     if let (Some(service), Some(loaded_by_files)) = (observed.service(), files.unit.service(None)?.exec_start) {
@@ -88,15 +92,29 @@ fn derive(
     }
     let after = command.as_ref().map(|command| command.exec_start.argv_text());
     let loaded = observed.service().and_then(|service| service.exec_start.as_ref());
-    let flags = Flag::read_all(&drop_in.arguments);
-    let binds = |flag: &Flag| flag.value.as_ref().is_some_and(|value| value.starts_with("unix://"));
     Ok(UnitDifference {
-        bound_socket: drop_in.stripped.iter().any(binds),
-        live_restore: flags.iter().rfind(|flag| flag.name == "live-restore").is_some_and(is_on),
         is_written,
+        flags: FlagFacts::read(&drop_in),
         is_not_loaded: loaded.is_some() && after.is_some() && loaded != after.as_ref(),
         command: command.map(|command| command.argv()).unwrap_or_default(),
     })
+}
+
+/// The line that systemd loads without our drop-in; none where the host has no Docker, or had it once and kept its init
+/// script.
+fn line_without_ours(unit: &Unit, files: &UnitFiles, ours: &str) -> Result<Option<CommandLine>, UnitError> {
+    if unit.is_of_init_script() { Ok(None) } else { unit.service(Some(ours))?.command_line(&files.environment) }
+}
+
+impl FlagFacts {
+    fn read(drop_in: &DropIn) -> Self {
+        let kept = Flag::read_all(&drop_in.arguments);
+        let binds = |flag: &Flag| flag.value.as_ref().is_some_and(|value| value.starts_with("unix://"));
+        Self {
+            bound_socket: drop_in.stripped.iter().any(binds),
+            live_restore: kept.iter().rfind(|flag| flag.name == "live-restore").is_some_and(is_on),
+        }
+    }
 }
 
 /// As Go's `strconv.ParseBool` has it.
