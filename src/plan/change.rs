@@ -75,8 +75,8 @@ pub enum After {
     Certificate(Box<Issue>),
     /// A text.
     Text {
-        /// The text that was found; empty where there was none.
-        before: String,
+        /// The text that was found.
+        before: Option<String>,
         /// The text that is written.
         after: String,
     },

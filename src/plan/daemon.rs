@@ -69,7 +69,7 @@ pub fn compare(desired: &Desired, observed: &Observed, draft: &mut Draft) -> Dae
             action: if seen.is_missing() { Action::Create } else { Action::Update },
             path: seen.path.clone(),
             reasons: vec![if seen.is_missing() { Reason::Missing } else { Reason::KeysDiffer { keys: changed } }],
-            after: After::Text { before: before.unwrap_or_default().to_owned(), after: merged.text },
+            after: After::Text { before: before.map(str::to_owned), after: merged.text },
             seen: seen.attributes,
         });
     }

@@ -137,9 +137,9 @@ fn write(observed: &Observed, drop_in: &DropIn, draft: &mut Draft) -> bool {
     let seen = &observed.unit.drop_in;
     let (action, before, reason) = match &seen.found {
         Found::Present(text) if *text == drop_in.text => return false,
-        Found::Present(text) => (Action::Update, text.clone(), Reason::TextDiffers),
-        Found::Missing => (Action::Create, String::new(), Reason::Missing),
-        Found::Unusable(why) => (Action::Update, String::new(), Reason::Unreadable { why: why.clone() }),
+        Found::Present(text) => (Action::Update, Some(text.clone()), Reason::TextDiffers),
+        Found::Missing => (Action::Create, None, Reason::Missing),
+        Found::Unusable(why) => (Action::Update, None, Reason::Unreadable { why: why.clone() }),
         Found::Denied => return false,
     };
     draft.changes.push(Change {

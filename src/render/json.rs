@@ -124,7 +124,7 @@ fn restart(plan: &Plan) -> Option<JsonRestart> {
 fn change(change: &Change) -> JsonChange<'_> {
     let path = change.path.display().to_string();
     let (diff, certificate) = match &change.after {
-        After::Text { before, after } => (Some(diff::unified(&path, before, after)), None),
+        After::Text { before, after } => (Some(diff::unified(&path, before.as_deref(), after)), None),
         After::Certificate(issue) => (None, Some(certificate(issue))),
         _ => (None, None),
     };

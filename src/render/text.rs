@@ -66,7 +66,7 @@ fn add_change(page: &mut Page, change: &Change, now: OffsetDateTime) {
     }
     match &change.after {
         After::Certificate(issue) => add_issue(page, issue, now),
-        After::Text { before, after } => add_diff(page, &change.path.display().to_string(), before, after),
+        After::Text { before, after } => add_diff(page, &change.path.display().to_string(), before.as_deref(), after),
         After::CopyOfCa | After::Mode(_) | After::SameBytes(_) | After::Gone | After::Service => {}
     }
 }
@@ -109,7 +109,7 @@ fn add_issue(page: &mut Page, issue: &Issue, now: OffsetDateTime) {
     field("until", before.map(|facts| words::moment(facts.not_after)), until);
 }
 
-fn add_diff(page: &mut Page, path: &str, before: &str, after: &str) {
+fn add_diff(page: &mut Page, path: &str, before: Option<&str>, after: &str) {
     for line in diff::unified(path, before, after).lines() {
         let style = match line.as_bytes().first() {
             _ if line.starts_with("---") || line.starts_with("+++") => STRONG,

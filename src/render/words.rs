@@ -69,6 +69,7 @@ pub fn reason(reason: &Reason) -> String {
         Reason::OwnerDiffers { uid } => format!("it belongs to user {uid}"),
         Reason::NotInManifest { accepted_until } => not_in_manifest(*accepted_until),
         Reason::GoesWithClient => "it goes with its client".to_owned(),
+        Reason::KeysDiffer { keys } if keys.len() == 1 => format!("{} differs", keys.join("")),
         Reason::KeysDiffer { keys } => format!("{} differ", keys.join(", ")),
         Reason::TextDiffers => "its text differs".to_owned(),
         Reason::UnitNotLoaded => "systemd has loaded another ExecStart than the files give".to_owned(),
