@@ -84,7 +84,7 @@ impl DropIn {
             }
         }
         let kept = base.exec_start.words.iter().zip(&gone).filter(|(_, gone)| !**gone);
-        let line = kept.map(|(word, _)| word.raw.as_str()).collect::<Vec<_>>().join(" ");
+        let line = with_plain_end(kept.map(|(word, _)| word.raw.as_str()).collect::<Vec<_>>().join(" "));
         let source = format!("that of {}", base.exec_start.path.display());
         Ok(Self {
             text: text(&source, &line),
@@ -94,6 +94,19 @@ impl DropIn {
             socket_activated,
         })
     }
+}
+
+/// A word that ends in a backslash, or in a backslash and a blank, means another thing once it is the last: systemd joins
+/// the next line, or drops the blank (systemd.syntax(7)). Spelled out, it means the same everywhere.
+fn with_plain_end(mut line: String) -> String {
+    let blank = if line.ends_with([' ', '\t']) { line.pop() } else { None };
+    if (line.len() - line.trim_end_matches('\\').len()) % 2 == 1 {
+        line.push('\\');
+    }
+    if let Some(blank) = blank {
+        let _ = write!(line, "\\x{:02x}", u32::from(blank));
+    }
+    line
 }
 
 /// The words of the line that a flag takes up, which must hold nothing else.

@@ -196,6 +196,15 @@ fn a_files_name_can_not_write_settings() {
     assert!(text.is_ok_and(|text| text.contains("d/a\\nExecStartPre=x\\n.conf,") && text.lines().count() == 6));
 }
 
+#[test]
+fn a_backslash_that_becomes_the_end_means_what_it_meant() {
+    for (found, derived) in [("x \\ ", r"x \\"), (r"x \  --host=fd://", r"x \\\x20"), (r"x\\ -H fd://", r"x\\")] {
+        let line = base(&format!("ExecStart=/d {found}\n"), &[], "").ok().flatten();
+        let drop_in = DropIn::derive(line.as_ref()).map(|drop_in| drop_in.line);
+        assert_eq!(drop_in, Ok(format!("/d {derived}")), "{found}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn the_derived_line_says_the_rest_and_derives_to_itself(text in r#"(-H|-D|--host=|--tls|fd://|\$A|\$\{A\}|[ a-c\\"'x0-7-]| ){0,20}"#) {
