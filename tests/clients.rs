@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::fmt::Write as _;
+
 use support::{Host, Ran, on_each_suite};
 
 on_each_suite!(
@@ -36,7 +38,7 @@ fn seal(host: &Host) {
 }
 
 #[track_caller]
-fn assert_in(host: &Host, ran: Ran) {
+fn assert_in(host: &Host, ran: &Ran) {
     assert!(ran.clone().ok().text().starts_with(host.suite().engine()), "{ran}");
 }
 
@@ -45,18 +47,18 @@ fn the_docker_cli_gets_in_in_each_of_its_forms(host: &Host) {
     let [ca, cert, key] = ["ca", "cert", "key"].map(|name| format!("--tls{name}={CI}/{name}.pem"));
     let ca = ca.replace("--tlsca=", "--tlscacert=");
     let flags = ["--tlsverify", &ca, &cert, &key, "-H", TCP];
-    assert_in(host, host.docker(flags.iter().chain(&VERSION)));
+    assert_in(host, &host.docker(flags.iter().chain(&VERSION)));
 
     let command = ["docker"].iter().chain(&VERSION);
     let environment = host.command(command).env("DOCKER_HOST", TCP).env("DOCKER_TLS_VERIFY", "1");
-    assert_in(host, environment.env("DOCKER_CERT_PATH", CI).run());
+    assert_in(host, &environment.env("DOCKER_CERT_PATH", CI).run());
 
     let endpoint = format!("host={TCP},ca={CI}/ca.pem,cert={CI}/cert.pem,key={CI}/key.pem");
     host.docker(["context", "create", "sealed", "--docker", &endpoint]).ok();
-    assert_in(host, host.docker(["--context", "sealed"].iter().chain(&VERSION)));
+    assert_in(host, &host.docker(["--context", "sealed"].iter().chain(&VERSION)));
 
     host.sh(&format!("mkdir -p ~/.docker; cp {CI}/*.pem ~/.docker")).ok();
-    assert_in(host, host.docker(["--tlsverify", "-H", TCP].iter().chain(&VERSION)));
+    assert_in(host, &host.docker(["--tlsverify", "-H", TCP].iter().chain(&VERSION)));
 }
 
 /// The server is called by a name that its certificate does not hold, or by one that it does, with and without the
@@ -78,7 +80,7 @@ fn the_four_modes_of_the_docker_cli(host: &Host) {
             0 => "in".to_owned(),
             _ => ran.stderr.trim().lines().last().unwrap_or_default().to_owned(),
         };
-        table.push_str(&format!("{mode:<12} key {has_key:<5} {name:<35} {said}\n"));
+        writeln!(table, "{mode:<12} key {has_key:<5} {name:<35} {said}").unwrap();
         said
     };
     let is_name = |said: &str| said.contains("certificate is valid for build-01.example.com, not other.example.com");
@@ -95,7 +97,7 @@ fn the_four_modes_of_the_docker_cli(host: &Host) {
     }
     // The CA's file has to be there even where it is not used.
     let absent = host.docker(["--tls", "-H", right].iter().chain(&VERSION)).exits(1);
-    table.push_str(&format!("--tls without ca.pem: {}\n", absent.stderr.trim()));
+    writeln!(table, "--tls without ca.pem: {}", absent.stderr.trim()).unwrap();
     assert!(absent.stderr.contains("/root/.docker/ca.pem: no such file or directory"), "{absent}");
     println!("{table}");
 }
@@ -121,7 +123,7 @@ fn the_docker_sdk_for_python_gets_in(host: &Host) {
     let sdk = support::cache().join("python/bin/python3");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/python_sdk.py");
     let call = host.in_network([sdk.as_os_str(), script.as_ref()]).env("DOCKER_TLS_VERIFY", "1");
-    assert_in(host, call.env("DOCKER_HOST", TCP).env("DOCKER_CERT_PATH", client.path()).run());
+    assert_in(host, &call.env("DOCKER_HOST", TCP).env("DOCKER_CERT_PATH", client.path()).run());
 }
 
 /// openssl and curl are the judges; the daemon's own journal says why.
