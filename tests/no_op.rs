@@ -29,8 +29,19 @@ daemon:
 
 /// The programs that came to run, by their names.
 fn programs(trace: &str) -> Vec<&str> {
-    let calls = trace.lines().filter(|line| line.contains("execve(") && line.ends_with("= 0"));
-    calls.filter_map(|line| line.split('"').nth(1)?.rsplit('/').next()).collect()
+    let lines: Vec<&str> = trace.lines().collect();
+    let began = lines.iter().enumerate().filter(|(_, line)| line.contains("execve("));
+    let ran = began.filter(|(at, line)| {
+        line.ends_with("= 0") || line.ends_with("<unfinished ...>") && ends_well(&lines[at + 1..], line)
+    });
+    ran.filter_map(|(_, line)| line.split('"').nth(1)?.rsplit('/').next()).collect()
+}
+
+/// Whether the call that another thread's line cut in two came to a good end. Each line begins with the caller's number.
+fn ends_well(later: &[&str], line: &str) -> bool {
+    let caller = line.split(' ').next();
+    let end = later.iter().find(|later| later.split(' ').next() == caller && later.contains("execve resumed>"));
+    end.is_some_and(|end| end.ends_with("= 0"))
 }
 
 /// Draws of randomness other than those that glibc (8 bytes for malloc) and the standard library (16 for its maps) make

@@ -173,7 +173,7 @@ impl<'a> Service<'a> {
     /// The unit's last words.
     pub fn journal(&self) -> String {
         let args = ["--unit", self.unit(), "--lines=12", "--output=cat", "--no-pager", "--quiet"];
-        match run("journalctl", &args, ANSWER_WITHIN) {
+        match host::run("journalctl", &args, ANSWER_WITHIN) {
             Ok(output) => String::from_utf8_lossy(&output).trim_end().to_owned(),
             Err(error) => format!("(the journal could not be read: {error})"),
         }
@@ -204,9 +204,5 @@ impl<'a> Service<'a> {
 }
 
 fn systemctl(args: &[&str], within: Duration) -> Result<Vec<u8>, CommandError> {
-    run("systemctl", args, within)
-}
-
-fn run(program: &str, args: &[&str], timeout: Duration) -> Result<Vec<u8>, CommandError> {
-    host::run(program, args, timeout)
+    host::run("systemctl", args, within)
 }
