@@ -16,6 +16,7 @@ on_each_suite!(
     a_switch_between_unix_and_fd_keeps_the_local_socket,
     what_dockerd_takes_in_on_a_signal_restarts_nothing,
     a_key_that_goes_is_taken_in_by_a_restart,
+    a_client_that_is_issued_anew_restarts_nothing,
     an_apply_is_down_no_longer_than_a_bare_restart,
 );
 
@@ -140,6 +141,23 @@ fn a_key_that_goes_is_taken_in_by_a_restart(host: &Host) {
     host.seal(&manifest("fd://", "  debug: null\n  labels: null\n"));
     assert_eq!(host.starts(), starts + 1);
     assert_eq!(host.docker(["info", "--format", "{{.Debug}} {{.Labels}}"]).ok().text(), "false []");
+}
+
+/// dockerd turns the old one away, and is right: no restart would change that.
+fn a_client_that_is_issued_anew_restarts_nothing(host: &Host) {
+    host.seal(&manifest("fd://", ""));
+    host.sh("cd /etc/docker/tls/clients/ci
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=ci -days 90 \\
+            -addext extendedKeyUsage=clientAuth -keyout key.pem -out cert.pem 2>/dev/null
+        chmod 600 key.pem; chmod 644 cert.pem")
+        .ok();
+    let (dockerd, starts) = (host.dockerd(), host.starts());
+    let planned = host.dockseal(["plan"]).exits(2);
+    assert!(planned.stdout.ends_with("Plan: 1 to replace.\n"), "{planned}");
+    host.dockseal(["apply"]).ok();
+    assert_eq!((host.dockerd(), host.starts()), (dockerd, starts));
+    assert_eq!(host.ping_as("/etc/docker/tls", "ci").ok().text(), "OK");
+    host.dockseal(["plan"]).ok();
 }
 
 /// Downtime is the longest gap between two answers to a caller with a certificate.

@@ -1,6 +1,7 @@
 //! What the host is: facts only, no judgement and no secret. Each observation reads the host afresh; nothing is
 //! remembered between runs.
 
+mod caller;
 mod certificate;
 mod daemon;
 mod served;

@@ -13,21 +13,18 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::ObserveError;
-use super::certificate::{Certificates, FILE_LIMIT};
+use super::caller::{self, Holder};
+use super::certificate::Certificates;
 use super::service::LOCAL_SOCKET;
-use crate::desired::{Desired, KeySource};
-use crate::host::{self, Asked, Caller, CallerError, Entry, FileError, Identity, Outcome, Root};
+use crate::desired::Desired;
+use crate::host::{self, Asked, Caller, CallerError, Identity, Outcome, Root};
 use crate::manifest::Endpoint;
-use crate::pki::{
-    Authority, CertSpec, Certificate, DistinguishedName, Fingerprint, KeyAlgorithm, PrivateKey, Role, San, StoredKey,
-};
+use crate::pki::{Authority, Fingerprint, San};
 
 /// A handshake on the host itself takes milliseconds; a daemon that starves may take longer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// The one request that needs no version and changes nothing.
 const PING: &str = "/_ping";
-/// How long a certificate made for one handshake is good.
-const EPHEMERAL: time::Duration = time::Duration::hours(1);
 
 /// How much is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,13 +117,6 @@ impl fmt::Display for Stranger {
     }
 }
 
-/// One who holds a certificate.
-struct Holder {
-    kind: CallerKind,
-    chain: Vec<Vec<u8>>,
-    key: PrivateKey,
-}
-
 /// Asks every endpoint. `authority` makes the ephemeral client where no client's key is on the host.
 pub fn read(
     root: &Root,
@@ -138,11 +128,11 @@ pub fn read(
 ) -> Result<Vec<Served>, ObserveError> {
     let trusted = certificates.ca.certificate.present().map(Vec::as_slice).unwrap_or_default();
     let anchors: Vec<Vec<u8>> = trusted.iter().map(|certificate| certificate.der.clone()).collect();
-    let mut holders = clients(root, desired, depth)?;
+    let mut holders = caller::clients(root, desired, depth)?;
     if holders.is_empty() {
-        holders.extend(ephemeral(root, desired, trusted, authority, now)?);
+        holders.extend(caller::ephemeral(root, desired, trusted, authority, now)?);
     }
-    let foreigner = (depth == Depth::Full).then(|| foreigner(now)).transpose()?;
+    let foreigner = (depth == Depth::Full).then(|| caller::foreigner(now)).transpose()?;
     let survey = Survey { anchors: &anchors, desired, holders: &holders, foreigner: foreigner.as_ref(), depth };
     Ok(desired.daemon.endpoints.iter().map(|endpoint| survey.ask(endpoint)).collect::<Result<_, _>>()?)
 }
@@ -245,77 +235,4 @@ fn dial(host: &str, port: u16) -> Result<SocketAddr, String> {
             addresses.into_iter().next().ok_or_else(|| format!("{host} has no address"))
         }
     }
-}
-
-/// The clients whose certificate and key are on the host: the first usable one, or all of them.
-fn clients(root: &Root, desired: &Desired, depth: Depth) -> Result<Vec<Holder>, FileError> {
-    let mut holders = Vec::new();
-    for client in desired.clients.iter().filter(|client| client.key == KeySource::Host) {
-        let certificate = bytes(root, &desired.layout.client_certificate(&client.name))?;
-        let key = bytes(root, &desired.layout.client_key(&client.name))?;
-        let (Some(certificate), Some(key)) = (certificate, key) else { continue };
-        let (Ok(certificate), Ok(StoredKey::Plain(key))) = (Certificate::parse(&certificate), StoredKey::parse(&key))
-        else {
-            continue;
-        };
-        if *key.public_key() == certificate.facts.public_key {
-            holders.push(Holder { kind: CallerKind::Client(client.name.clone()), chain: vec![certificate.der], key });
-        }
-        if depth == Depth::Ordinary && !holders.is_empty() {
-            break;
-        }
-    }
-    Ok(holders)
-}
-
-/// A client for one handshake; `None` where the CA's key is not at hand, or is locked and nobody unlocked it.
-fn ephemeral(
-    root: &Root,
-    desired: &Desired,
-    trusted: &[Certificate],
-    authority: Option<&Authority>,
-    now: OffsetDateTime,
-) -> Result<Option<Holder>, ObserveError> {
-    if let Some(authority) = authority {
-        return Ok(Some(holder_of(authority, CallerKind::Ephemeral, now)?));
-    }
-    let Some(key) = bytes(root, &desired.layout.ca_key())? else { return Ok(None) };
-    let (Ok(StoredKey::Plain(key)), Some(ca)) = (StoredKey::parse(&key), trusted.first()) else { return Ok(None) };
-    match Authority::open(ca.clone(), key) {
-        Ok(authority) => Ok(Some(holder_of(&authority, CallerKind::Ephemeral, now)?)),
-        // That this CA can't sign is said where its facts are judged.
-        Err(_) => Ok(None),
-    }
-}
-
-/// A client of a CA that nobody trusts.
-fn foreigner(now: OffsetDateTime) -> Result<Holder, ObserveError> {
-    let spec = ephemeral_spec(Role::Ca, "a CA that nobody trusts");
-    let authority = Authority::create(&spec, PrivateKey::generate(spec.key)?, now)?;
-    holder_of(&authority, CallerKind::Stranger(Stranger::OfAnotherCa), now)
-}
-
-fn holder_of(authority: &Authority, kind: CallerKind, now: OffsetDateTime) -> Result<Holder, ObserveError> {
-    let spec = ephemeral_spec(Role::Client, "dockseal proof");
-    let key = PrivateKey::generate(spec.key)?;
-    let certificate = authority.issue(&spec, key.public_key(), now)?;
-    Ok(Holder { kind, chain: vec![certificate.der], key })
-}
-
-fn ephemeral_spec(role: Role, name: &str) -> CertSpec {
-    CertSpec {
-        role,
-        subject: DistinguishedName::from_common_name(name),
-        sans: Vec::new(),
-        key: KeyAlgorithm::EcdsaP256,
-        valid_for: EPHEMERAL,
-        renew_before: time::Duration::ZERO,
-    }
-}
-
-fn bytes(root: &Root, path: &Path) -> Result<Option<zeroize::Zeroizing<Vec<u8>>>, FileError> {
-    Ok(match root.read(path, FILE_LIMIT)? {
-        Entry::File(contents) => Some(contents.bytes),
-        Entry::Missing | Entry::Denied | Entry::NotAFile(_) => None,
-    })
 }

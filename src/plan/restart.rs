@@ -157,7 +157,7 @@ fn restart_reasons(
         reasons.push(Reason::ServiceFailed { active: service.active.clone() });
     }
     if reasons.is_empty() && desired.unit.restart != RestartPolicy::Never {
-        reasons = served::compare(observed);
+        reasons = served::compare(observed, &draft.changes);
     }
     reasons
 }

@@ -1,16 +1,31 @@
 //! What the endpoints answered, judged: the same comparison shows drift in daily use and proves a change.
 
+use super::change::{Change, Resource};
 use super::reason::Reason;
 use crate::observed::{Answer, CallerKind, Observed, Served, Stranger, Trial};
 use crate::pki::Fingerprint;
 
 /// Why dockerd has to start anew to serve what the files say; empty where it serves that.
-pub fn compare(observed: &Observed) -> Vec<Reason> {
+///
+/// A client whose certificate this plan replaces is not heard: that dockerd turns an expired one away is right, and no
+/// restart would change it.
+pub fn compare(observed: &Observed, changes: &[Change]) -> Vec<Reason> {
     let on_disk = observed.server.certificate.present().map(|leaf| leaf.facts.fingerprint);
-    observed.served.iter().flat_map(|served| compare_endpoint(served, on_disk)).collect()
+    let is_replaced = |caller: &CallerKind| match caller {
+        CallerKind::Client(name) => {
+            let certificate = Resource::ClientCertificate(name.clone());
+            changes.iter().any(|change| change.resource == certificate)
+        }
+        _ => false,
+    };
+    observed.served.iter().flat_map(|served| compare_endpoint(served, on_disk, is_replaced)).collect()
 }
 
-fn compare_endpoint(served: &Served, on_disk: Option<Fingerprint>) -> Vec<Reason> {
+fn compare_endpoint(
+    served: &Served,
+    on_disk: Option<Fingerprint>,
+    is_replaced: impl Fn(&CallerKind) -> bool,
+) -> Vec<Reason> {
     let endpoint = served.endpoint.to_string();
     let silent = served.trials.iter().find_map(|trial| match &trial.answer {
         Answer::Silent(error) if !is_plain_http(trial) => Some(error.clone()),
@@ -23,7 +38,8 @@ fn compare_endpoint(served: &Served, on_disk: Option<Fingerprint>) -> Vec<Reason
     if let Some(certificate) = served.certificate.filter(|certificate| Some(*certificate) != on_disk) {
         reasons.push(Reason::ServedDiffers { endpoint: endpoint.clone(), served: certificate });
     }
-    reasons.extend(served.trials.iter().filter_map(|trial| compare_trial(trial, &endpoint)));
+    let heard = served.trials.iter().filter(|trial| !is_replaced(&trial.caller));
+    reasons.extend(heard.filter_map(|trial| compare_trial(trial, &endpoint)));
     reasons
 }
 
