@@ -24,9 +24,9 @@ pub fn with_dockerd(apply: &Apply, files: &Transaction) -> Result<(), Cause> {
         return Ok(());
     }
     let Some(text) = text_with_staged_paths(apply, files) else { return Ok(()) };
-    let mut check = Transaction::new(apply.root);
-    let mut path = apply.desired.layout.daemon_json();
-    path.set_file_name(".daemon.json.dockseal-check");
+    let aside = apply.root.aside("check-")?;
+    let mut check = Transaction::new(&aside);
+    let path = apply.desired.layout.daemon_json();
     check.write(&path, text.as_bytes(), PUBLIC_MODE, None)?;
     let staged = check.staged(&path).unwrap_or(path);
     let mut flag = std::ffi::OsString::from("--config-file=");

@@ -9,6 +9,7 @@ use super::{Exit, say, say_error};
 use crate::apply::{Apply, ApplyError, Cause, Ending};
 use crate::host::{self, Lock};
 use crate::manifest::RestartPolicy;
+use crate::observed::Observed;
 use crate::plan::Plan;
 use crate::render::{Page, text};
 
@@ -29,7 +30,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
             return Ok(Exit::Error);
         }
     };
-    let (mut observed, plan) = match session.compare() {
+    let (observed, plan) = match session.compare() {
         Ok(compared) => compared,
         Err(error) => {
             say_error(&error.to_string(), None);
@@ -40,15 +41,24 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
         say_findings(&plan);
         return Ok(Exit::Error);
     }
+    if !(plan.is_empty() && arguments.quiet) {
+        out.write_all(text::plan(&plan, session.now).as_bytes())?;
+        out.flush()?;
+    }
     if plan.is_empty() {
-        if !arguments.quiet {
-            out.write_all(text::plan(&plan, session.now).as_bytes())?;
-            out.flush()?;
-        }
         return Ok(Exit::Done);
     }
-    out.write_all(text::plan(&plan, session.now).as_bytes())?;
-    out.flush()?;
+    match carry_out(&session, observed, &plan) {
+        Ok(()) => {
+            // The host has changed, whether or not somebody still reads.
+            let _ = out.write_all(text::applied(&plan).as_bytes()).and_then(|()| out.flush());
+            Ok(if arguments.detailed_exitcode { Exit::Changes } else { Exit::Done })
+        }
+        Err(error) => Ok(say_failure(&error)),
+    }
+}
+
+fn carry_out(session: &Session, mut observed: Observed, plan: &Plan) -> Result<(), ApplyError> {
     // The plan has what matters of them, and the facts of ten thousand clients are many.
     observed.clients = Vec::new();
     let progress = Progress::new();
@@ -56,20 +66,13 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
         root: &session.root,
         desired: &session.desired,
         observed: &observed,
-        plan: &plan,
+        plan,
         now: session.now,
         progress: &|done, total| progress.show(done, total),
     };
     let outcome = apply.run();
     progress.finish();
-    match outcome {
-        Ok(()) => {
-            out.write_all(text::applied(&plan).as_bytes())?;
-            out.flush()?;
-            Ok(if arguments.detailed_exitcode { Exit::Changes } else { Exit::Done })
-        }
-        Err(error) => Ok(say_failure(&error)),
-    }
+    outcome
 }
 
 /// Why nothing is changed.
