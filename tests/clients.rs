@@ -6,7 +6,7 @@ mod support;
 
 use std::fmt::Write as _;
 
-use support::{Host, Ran, on_each_suite};
+use support::{Host, MANIFEST, Ran, on_each_suite};
 
 on_each_suite!(
     the_docker_cli_gets_in_in_each_of_its_forms,
@@ -16,17 +16,6 @@ on_each_suite!(
     strangers_are_refused,
 );
 
-const MANIFEST: &str = "\
-dockseal: 1
-host: build-01.example.com
-server:
-  sans:
-    ip: [127.0.0.1]
-clients:
-  - name: ci
-daemon:
-  hosts: [fd://, tcp://0.0.0.0:2376]
-";
 const CI: &str = "/etc/docker/tls/clients/ci";
 const TCP: &str = "tcp://127.0.0.1:2376";
 const VERSION: [&str; 3] = ["version", "--format", "{{.Server.Version}}"];

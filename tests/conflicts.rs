@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{Host, on_each_suite};
+use support::{Host, MANIFEST, on_each_suite};
 
 on_each_suite!(
     a_flag_in_the_environment_file_is_found_before_anything_is_written,
@@ -13,17 +13,6 @@ on_each_suite!(
     foreign_keys_of_daemon_json_survive,
 );
 
-const MANIFEST: &str = "\
-dockseal: 1
-host: build-01.example.com
-server:
-  sans:
-    ip: [127.0.0.1]
-clients:
-  - name: ci
-daemon:
-  hosts: [fd://, tcp://0.0.0.0:2376]
-";
 const FOLDER: &str = "/etc/systemd/system/docker.service.d";
 
 /// An apply that ends with 1, says this, and touches nothing.

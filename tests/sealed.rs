@@ -3,20 +3,7 @@
 
 mod support;
 
-use support::{Host, Suite};
-
-const MANIFEST: &str = "\
-dockseal: 1
-host: build-01.example.com
-server:
-  sans:
-    ip: [127.0.0.1]
-clients:
-  - name: ci
-daemon:
-  hosts: [fd://, tcp://0.0.0.0:2376]
-  live-restore: true
-";
+use support::{Host, MANIFEST, Suite};
 
 /// A caller with the defaults of the host's own Python: from 3.13 on these are the strict rules of RFC 5280.
 const PYTHON: &str = "\
@@ -33,7 +20,7 @@ print(sys.version_info >= (3, 13), strict, connection.getresponse().read().decod
 fn seal(suite: Suite, python: &str) {
     let host = Host::boot(suite);
     host.install_dockseal();
-    host.write("/etc/dockseal/host.yaml", MANIFEST, 0o644);
+    host.write("/etc/dockseal/host.yaml", format!("{MANIFEST}  live-restore: true\n"), 0o644);
     host.container("before");
     host.dockseal(["plan"]).exits(2);
     host.dockseal(["apply"]).ok();

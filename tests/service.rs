@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{Host, on_each_suite};
+use support::{Host, MANIFEST, on_each_suite};
 
 on_each_suite!(
     an_inactive_service_stays_inactive,
@@ -18,17 +18,6 @@ on_each_suite!(
     a_drop_in_that_systemd_has_not_read_is_drift,
 );
 
-const MANIFEST: &str = "\
-dockseal: 1
-host: build-01.example.com
-server:
-  sans:
-    ip: [127.0.0.1]
-clients:
-  - name: ci
-daemon:
-  hosts: [fd://, tcp://0.0.0.0:2376]
-";
 const TLS: &str = "/etc/docker/tls";
 const DROP_IN: &str = "/etc/systemd/system/docker.service.d/zz-dockseal.conf";
 

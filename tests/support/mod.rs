@@ -21,6 +21,7 @@ pub use host::{Host, HostCommand, Suite};
 pub use machine::cache;
 pub use markdown::{Block, blocks};
 pub use ran::Ran;
+pub use service::MANIFEST;
 pub(crate) use service::on_each_suite;
 pub use site::Site;
 pub use tree::{Node, Tree, lay_over, put, set_mode};

@@ -5,7 +5,20 @@ use std::time::Duration;
 use super::host::Host;
 use super::ran::Ran;
 
-const MANIFEST: &str = "/etc/dockseal/host.yaml";
+const MANIFEST_PATH: &str = "/etc/dockseal/host.yaml";
+
+/// One client and both kinds of endpoint; a line indented by two goes on with `daemon`.
+pub const MANIFEST: &str = "\
+dockseal: 1
+host: build-01.example.com
+server:
+  sans:
+    ip: [127.0.0.1]
+clients:
+  - name: ci
+daemon:
+  hosts: [fd://, tcp://0.0.0.0:2376]
+";
 
 /// Lists each test once for every generation: `on_each_suite!(guide_one, guide_two);` makes of `fn guide_one(host: &Host)`
 /// the tests `guide_one::bookworm`, `guide_one::trixie` and `guide_one::sid`, each with a host of its own that has
@@ -47,7 +60,7 @@ impl Host {
     /// Writes the manifest where dockseal looks for it.
     #[track_caller]
     pub fn manifest(&self, text: &str) {
-        self.write(MANIFEST, text, 0o644);
+        self.write(MANIFEST_PATH, text, 0o644);
     }
 
     /// Applies this manifest, which has to succeed, and checks that nothing is left to do.
