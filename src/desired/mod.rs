@@ -11,6 +11,7 @@ use crate::pki::CertSpec;
 pub use layout::Layout;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -80,6 +81,12 @@ pub struct DesiredUnit {
     pub drop_in: String,
     /// When dockerd may be restarted.
     pub restart: RestartPolicy,
+    /// How long dockerd may take to start and to serve what it shall.
+    #[expect(dead_code, reason = "the service still waits for a constant time")]
+    pub timeout: Duration,
+    /// Whether an apply that was cut short is healed at boot.
+    #[expect(dead_code, reason = "there is no unit for it yet")]
+    pub recover: bool,
 }
 
 impl Desired {
@@ -96,6 +103,8 @@ impl Desired {
                 name: manifest.systemd.unit.as_str().to_owned(),
                 drop_in: manifest.systemd.drop_in.as_str().to_owned(),
                 restart: manifest.systemd.restart,
+                timeout: manifest.systemd.timeout.duration(),
+                recover: manifest.systemd.recover,
             },
             layout,
         }

@@ -14,7 +14,8 @@ use crate::pki::KeyAlgorithm;
 
 use super::name::SanAddress;
 use super::{
-    AbsolutePath, Ca, Daemon, DropInName, Endpoint, Lifetime, RestartPolicy, Sans, Server, Subject, Systemd, UnitName,
+    AbsolutePath, Ca, Daemon, DropInName, Endpoint, Lifetime, RestartPolicy, Sans, Server, Subject, Systemd, Timeout,
+    UnitName,
 };
 
 /// `dockseal: 1`
@@ -134,6 +135,8 @@ impl Default for Systemd {
             unit: UnitName("docker.service".to_owned()),
             drop_in: DropInName("zz-dockseal.conf".to_owned()),
             restart: RestartPolicy::default(),
+            timeout: Timeout(60),
+            recover: true,
         }
     }
 }

@@ -35,7 +35,7 @@ use crate::pki::KeyAlgorithm;
 pub use endpoint::Endpoint;
 pub use name::{ClientName, DnsName};
 pub use problem::{Code, Problem, Problems};
-pub use scalar::{AbsolutePath, Lifetime};
+pub use scalar::{AbsolutePath, Lifetime, Timeout};
 pub use schema::text as schema_text;
 pub use text::MOST_BYTES;
 pub use unit::{DropInName, UnitName};
@@ -227,6 +227,10 @@ pub struct Systemd {
     /// When dockerd may be restarted.
     #[serde(deserialize_with = "word")]
     pub restart: RestartPolicy,
+    /// How long dockerd may take to start and to serve what it shall; after that everything is put back.
+    pub timeout: Timeout,
+    /// Whether a unit heals at boot, before dockerd starts, what an apply that was cut short left behind.
+    pub recover: bool,
 }
 
 /// When dockerd may be restarted.

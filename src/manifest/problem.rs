@@ -75,6 +75,7 @@ codes! {
     ClientNameLeavesFolder = "client-name-leaves-folder": "A client's name that would leave its folder.",
     InvalidPath = "invalid-path": "Not an absolute path without `.` and `..`.",
     InvalidLifetime = "invalid-lifetime": "Not a time span such as `365d`.",
+    InvalidTimeout = "invalid-timeout": "Not a time span from 5 seconds to an hour, such as `60s`.",
     InvalidEndpoint = "invalid-endpoint": "Not an address that dockerd can listen on.",
     TcpHostWithoutPort = "tcp-host-without-port": "A tcp host without a port: dockerd takes 2375 even with TLS.",
     InvalidUnitName = "invalid-unit-name": "Not the name of a systemd service.",

@@ -177,9 +177,80 @@ impl fmt::Display for Lifetime {
     }
 }
 
+/// How long a service may take: a number and `s`, `m` or `h`, from 5 seconds to an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timeout(pub(super) u32);
+
+scalar!(
+    Timeout,
+    r"^[1-9][0-9]{0,3}[smh]$",
+    "A time span: a whole number and `s` (seconds), `m` (minutes) or `h` (hours), from 5 seconds to an hour.",
+    "examples": ["60s", "5m", "1h"]
+);
+
+impl Timeout {
+    /// Below it the fastest dockerd is cut off, above it an unattended run holds the lock for too long. In seconds.
+    const RANGE: std::ops::RangeInclusive<u32> = 5..=3600;
+
+    /// Takes `60s`.
+    pub fn parse(text: &str) -> Result<Self, ScalarError> {
+        let wrong = |what: &str, hint: &str| {
+            Err(ScalarError::new(Code::InvalidTimeout, format!("{} {what}", quoted(text)), hint))
+        };
+        let seconds = match text.as_bytes().last() {
+            Some(b's') => 1,
+            Some(b'm') => 60,
+            Some(b'h') => 3600,
+            Some(b'0'..=b'9') if !text.contains(' ') => {
+                return wrong("has no unit", "write a number and `s`, `m` or `h`, such as `60s`");
+            }
+            _ => return wrong("is no time span", "write a number and `s`, `m` or `h`, such as `60s`"),
+        };
+        let digits = text.trim_end_matches(['s', 'm', 'h']);
+        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+        if digits.is_empty() || digits.len() + 1 != text.len() || !is_number {
+            return wrong("is no time span", "write a whole number above 0 and one unit, such as `60s`");
+        }
+        match digits.parse::<u32>().ok().filter(|_| digits.len() <= 4).and_then(|number| number.checked_mul(seconds)) {
+            Some(span) if span < *Self::RANGE.start() => wrong("is too short", "write at least `5s`"),
+            Some(span) if span <= *Self::RANGE.end() => Ok(Self(span)),
+            _ => wrong("is longer than an hour", "write at most `1h`"),
+        }
+    }
+
+    /// The span.
+    pub fn duration(self) -> std::time::Duration {
+        std::time::Duration::from_secs(u64::from(self.0))
+    }
+}
+
+/// As a manifest writes it, in seconds.
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}s", self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{AbsolutePath, Lifetime};
+    use std::time::Duration;
+
+    use super::{AbsolutePath, Lifetime, Timeout};
+
+    #[test]
+    fn timeouts() {
+        for (text, seconds) in [("5s", 5), ("60s", 60), ("5m", 300), ("1h", 3600), ("3600s", 3600)] {
+            let timeout = Timeout::parse(text).unwrap();
+            assert_eq!(timeout.duration(), Duration::from_secs(seconds), "{text}");
+            assert_eq!(timeout.to_string(), format!("{seconds}s"));
+        }
+        for text in [
+            "", "s", "0s", "05s", "4s", "1s", "60", "1d", "60ss", "-5s", "+5s", "5 s", "1.5m", "61m", "2h", "3601s",
+            "9999h", "５s",
+        ] {
+            assert!(Timeout::parse(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn lifetimes() {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::endpoint::Endpoint;
 use super::name::{ClientName, DnsName, SanAddress};
-use super::scalar::{AbsolutePath, Lifetime, ScalarError};
+use super::scalar::{AbsolutePath, Lifetime, ScalarError, Timeout};
 use super::subject::{CommonName, Country, CredentialName, Email, EnvironmentName, OrganizationText, PlaceText};
 use super::unit::{DropInName, UnitName};
 use super::{Manifest, PassphraseSource};
@@ -19,7 +19,7 @@ const ID: &str = "urn:dockseal:manifest:1";
 pub(super) type Check = fn(&str) -> Option<ScalarError>;
 
 /// The checked scalars by their names under `$defs`.
-pub(super) const SCALARS: [(&str, Check); 15] = [
+pub(super) const SCALARS: [(&str, Check); 16] = [
     ("AbsolutePath", |text| AbsolutePath::parse(text).err()),
     ("ClientName", |text| ClientName::parse(text).err()),
     ("CommonName", |text| CommonName::parse(text).err()),
@@ -34,6 +34,7 @@ pub(super) const SCALARS: [(&str, Check); 15] = [
     ("OrganizationText", |text| OrganizationText::parse(text).err()),
     ("PlaceText", |text| PlaceText::parse(text).err()),
     ("SanAddress", |text| SanAddress::parse(text).err()),
+    ("Timeout", |text| Timeout::parse(text).err()),
     ("UnitName", |text| UnitName::parse(text).err()),
 ];
 
