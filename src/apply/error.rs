@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::journal::JournalError;
+use super::previous::PREVIOUS;
 use crate::host::{CommandError, FileError};
 use crate::observed::ObserveError;
 use crate::pki::{IssueError, KeyError, ParseError};
@@ -21,10 +23,20 @@ pub struct ApplyError {
 pub enum Ending {
     /// The host as it was.
     AsItWas,
-    /// The host in a condition that a person has to look at: it could not be put back, and why.
-    Broken(Box<Cause>),
-    /// The host as it should be, with files left over.
+    /// The host in a condition that a person has to look at: it could not be put back.
+    Broken {
+        /// Why not.
+        failure: Box<Cause>,
+        /// The service to look at, where one was touched.
+        unit: Option<String>,
+    },
+    /// The host as it should be, with files left over that the next run removes.
     LeftOver,
+    /// An earlier run's change, half done: it could not be undone or finished.
+    Interrupted {
+        /// The service to look at, where one was touched.
+        unit: Option<String>,
+    },
 }
 
 impl ApplyError {
@@ -87,6 +99,27 @@ pub enum Cause {
         /// The last lines of the unit's journal.
         journal: String,
     },
+    /// The journal of an interrupted run.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// What a rollback needs is there and of no use; the end of a sentence.
+    #[error("{PREVIOUS} {0}")]
+    Previous(String),
+    /// There is no change to go back from.
+    #[error("there is nothing to go back to: no apply has changed this host since the last rollback")]
+    NothingBefore,
+    /// Files that are not what the change left.
+    #[error("{} changed since that apply", listed(.0))]
+    ChangedSince(Vec<PathBuf>),
+    /// A restart would stop containers.
+    #[error("the restart would stop {} running containers: {}", .0.len(), .0.join(", "))]
+    ContainersWouldStop(Vec<String>),
+    /// Nobody tells what a restart would stop.
+    #[error("what runs is not known, and a restart may stop it: {0}")]
+    ContainersUnknown(String),
+    /// dockerd runs and does not answer locally any more.
+    #[error("dockerd does not answer on its local socket")]
+    Silent(String),
     /// The host was observed again and does not match.
     #[error("the proof failed")]
     NotProven {
@@ -97,7 +130,22 @@ pub enum Cause {
     },
 }
 
+/// At most five paths.
+fn listed(paths: &[PathBuf]) -> String {
+    let shown: Vec<String> = paths.iter().take(5).map(|path| path.display().to_string()).collect();
+    let more = if paths.len() > 5 { format!(" and {} more", paths.len() - 5) } else { String::new() };
+    format!("{}{more}", shown.join(", "))
+}
+
 impl Cause {
+    /// The last lines of the unit's journal, where they say more.
+    pub fn journal(&self) -> Option<&str> {
+        match self {
+            Self::NotProven { journal, .. } | Self::Start { journal, .. } | Self::Silent(journal) => Some(journal),
+            _ => None,
+        }
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -107,7 +155,18 @@ impl Cause {
             Self::Parse { error, .. } => error.hint().map(str::to_owned),
             Self::Gone(_) => Some("run it again".to_owned()),
             Self::Passphrase(_) => Some("see ca.passphrase in the manifest".to_owned()),
-            Self::Observe(_)
+            Self::Journal(_) => Some(
+                "look at the files named .*.dockseal-old beside those of the manifest, then remove the journal"
+                    .to_owned(),
+            ),
+            Self::ChangedSince(_) => Some("apply a manifest instead: it takes any host as it is".to_owned()),
+            Self::ContainersWouldStop(_) | Self::ContainersUnknown(_) => {
+                Some("stop them first, or use --allow-restart".to_owned())
+            }
+            Self::Previous(_)
+            | Self::NothingBefore
+            | Self::Silent(_)
+            | Self::Observe(_)
             | Self::Issue(_)
             | Self::Invalid(_)
             | Self::LiveRestore(_)

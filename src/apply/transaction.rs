@@ -1,11 +1,14 @@
 //! All files of an apply: staged beside their targets, synced once, renamed, synced once; or all put back.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::Cause;
-use crate::host::{Entry, FileError, Root, Stamp, Step, on_all_cores};
+use crate::host::{Attributes, Entry, FileError, Root, Stamp, Step, on_all_cores};
 use crate::observed::FILE_LIMIT;
 use crate::plan::{After, Change};
 
@@ -21,6 +24,14 @@ pub struct Transaction<'r> {
     steps: Vec<Step>,
     folders: BTreeSet<PathBuf>,
     emptied: BTreeSet<PathBuf>,
+}
+
+/// What a journal holds of a transaction.
+#[derive(Serialize, Deserialize)]
+pub struct Taken<'a> {
+    steps: Cow<'a, [Step]>,
+    /// Folders that removals may leave empty.
+    emptied: Cow<'a, BTreeSet<PathBuf>>,
 }
 
 /// A file that shall appear.
@@ -47,11 +58,29 @@ impl<'r> Transaction<'r> {
         Self { sweeps: true, ..Self::new(root) }
     }
 
+    /// One that another process has begun, as its journal has it.
+    pub fn resumed(root: &'r Root, taken: Taken<'_>) -> Self {
+        let steps = taken.steps.into_owned();
+        let folders = steps.iter().filter_map(|step| step.path().parent()).map(Path::to_owned).collect();
+        Self { root, sweeps: false, steps, folders, emptied: taken.emptied.into_owned() }
+    }
+
+    /// What a journal holds of it.
+    pub fn taken(&self) -> Taken<'_> {
+        Taken { steps: Cow::Borrowed(&self.steps), emptied: Cow::Borrowed(&self.emptied) }
+    }
+
     /// Stages a file; its missing parents are made at once.
     pub fn write(&mut self, path: &Path, bytes: &[u8], mode: u32, before: Option<Stamp>) -> Result<(), FileError> {
         self.enter_folder_of(path)?;
         self.steps.push(self.root.stage(path, bytes, mode, before)?);
         Ok(())
+    }
+
+    /// The staged file of `path` belongs to that user and group.
+    pub fn give(&self, path: &Path, uid: u32, gid: u32) -> Result<(), FileError> {
+        let is_meant = |step: &&Step| matches!(step, Step::Create { .. } | Step::Replace { .. }) && step.path() == path;
+        self.steps.iter().find(is_meant).map_or(Ok(()), |step| self.root.give(step, uid, gid))
     }
 
     /// Stages files on all cores; their missing parents are made at once.
@@ -80,27 +109,34 @@ impl<'r> Transaction<'r> {
         match &change.after {
             After::Mode(mode) => {
                 let seen = change.seen.ok_or_else(|| Cause::Gone(path.clone()))?;
-                let (path, file, from) = (path.clone(), seen.stamp.id, seen.mode);
-                self.steps.push(Step::ChangeMode { path, file, from, to: *mode });
+                self.change_mode(path, seen, *mode);
             }
             // A file of ours with the same bytes takes its place: whoever owned the old one has lost it.
             After::SameBytes(mode) => match self.root.read(path, FILE_LIMIT)? {
                 Entry::File(contents) => self.write(path, &contents.bytes, *mode, before)?,
                 _ => return Err(Cause::Gone(path.clone())),
             },
-            After::Gone => {
-                let seen = before.ok_or_else(|| Cause::Gone(path.clone()))?;
-                self.steps.push(self.root.removal(path, seen)?);
-                self.leave_folder_of(path);
-            }
+            After::Gone => self.remove(path, before.ok_or_else(|| Cause::Gone(path.clone()))?)?,
             After::Certificate(_) | After::CopyOfCa | After::Text { .. } | After::Service => {}
         }
         Ok(())
     }
 
-    /// Takes what stands at `path` now for what the staged file replaces.
-    pub fn rebase(&mut self, path: &Path) -> Result<(), FileError> {
-        let now = self.root.look(path)?;
+    /// Changes the mode of the file that was seen.
+    pub fn change_mode(&mut self, path: &Path, seen: Attributes, to: u32) {
+        self.steps.push(Step::ChangeMode { path: path.to_owned(), file: seen.stamp.id, from: seen.mode, to });
+    }
+
+    /// Removes the file that was seen, and its folder if nothing else is in it.
+    pub fn remove(&mut self, path: &Path, seen: Stamp) -> Result<(), FileError> {
+        self.steps.push(self.root.removal(path, seen)?);
+        self.leave_folder_of(path);
+        Ok(())
+    }
+
+    /// Takes what stands at `on` now for what the staged file of `path` replaces.
+    pub fn rebase(&mut self, path: &Path, on: &Path) -> Result<(), FileError> {
+        let now = self.root.look(on)?;
         for step in self.steps.iter_mut().filter(|step| step.path() == path) {
             if let (Step::Create { staged, .. } | Step::Replace { staged, .. }, Some((_, now))) = (&*step, &now) {
                 *step = Step::Replace { path: path.to_owned(), staged: *staged, before: now.stamp };

@@ -3,11 +3,13 @@
 use std::io::{self, Write};
 
 use super::arguments::Apply as Arguments;
+use super::failure::say_failure;
 use super::progress::Progress;
-use super::session::Session;
+use super::recover::recover;
+use super::session::{Session, may_change};
 use super::{Exit, say, say_error};
-use crate::apply::{Apply, ApplyError, Cause, Ending};
-use crate::host::{self, Lock};
+use crate::apply::{Apply, ApplyError, Moment};
+use crate::host::Lock;
 use crate::manifest::RestartPolicy;
 use crate::observed::Observed;
 use crate::plan::Plan;
@@ -16,8 +18,7 @@ use crate::render::{Page, text};
 /// Does it.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     let Some(mut session) = Session::open(&arguments.target, None, true) else { return Ok(Exit::Error) };
-    if session.root.is_live() && host::effective_user() != 0 {
-        say_error("only root can change this host", Some("run it with sudo, or on another root: --root DIR"));
+    if !may_change(&session.root) {
         return Ok(Exit::Error);
     }
     if arguments.allow_restart && session.desired.unit.restart == RestartPolicy::Safe {
@@ -30,6 +31,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
             return Ok(Exit::Error);
         }
     };
+    if let Err(error) = recover(&session.root, Moment::Now) {
+        return Ok(say_failure(&error));
+    }
     let (observed, plan) = match session.compare() {
         Ok(compared) => compared,
         Err(error) => {
@@ -85,47 +89,4 @@ fn say_findings(plan: &Plan) {
         text::add_refusal(&mut page, refusal);
     }
     say(page);
-}
-
-fn say_failure(error: &ApplyError) -> Exit {
-    let mut page = Page::default();
-    add_cause(&mut page, &error.cause);
-    let exit = match &error.ending {
-        Ending::AsItWas => {
-            text::add_note_text(&mut page, "the host is as it was");
-            Exit::Error
-        }
-        Ending::Broken(failure) => {
-            add_cause(&mut page, failure);
-            text::add_note_text(&mut page, "the host could not be put back: look at it now");
-            Exit::Broken
-        }
-        Ending::LeftOver => {
-            text::add_note_text(
-                &mut page,
-                "the host matches the manifest; files ending in .dockseal-old are left over",
-            );
-            Exit::Error
-        }
-    };
-    say(page);
-    exit
-}
-
-fn add_cause(page: &mut Page, cause: &Cause) {
-    text::add_error(page, &cause.to_string(), cause.hint().as_deref());
-    let journal = match cause {
-        Cause::NotProven { rest, journal } => {
-            for line in text::rest(rest) {
-                text::add_detail(page, &line);
-            }
-            journal
-        }
-        Cause::Start { journal, .. } => journal,
-        _ => return,
-    };
-    if !journal.is_empty() {
-        text::add_detail(page, "the journal's last lines:");
-        text::add_detail(page, journal);
-    }
 }

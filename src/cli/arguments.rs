@@ -41,6 +41,17 @@ pub enum Command {
     /// where the proof fails, everything is put back.
     #[command(after_help = help::APPLY)]
     Apply(Apply),
+    /// Puts back what the last apply replaced: one step, with a proof
+    ///
+    /// Refuses where the host has changed since that apply. The CA and its key stay: clients may hold its certificates.
+    #[command(after_help = help::ROLLBACK)]
+    Rollback(Rollback),
+    /// Undoes or finishes the change of a run that was cut short; without one it does nothing
+    ///
+    /// A change that was not yet proven is undone: the host is as it was. One that was is finished. `apply` and `rollback`
+    /// do this first by themselves, and dockseal-recover.service does it before dockerd starts.
+    #[command(after_help = help::RECOVER)]
+    Recover(Recover),
     /// Lists each certificate with its end, and each endpoint with what it answers
     #[command(after_help = help::STATUS)]
     Status(Status),
@@ -108,6 +119,32 @@ pub struct Apply {
     /// Print nothing unless something changed or failed
     #[arg(long, short)]
     pub quiet: bool,
+    /// How long to wait for another run to end, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
+    pub lock_timeout: Duration,
+}
+
+#[derive(Args)]
+pub struct Rollback {
+    /// Work on this root instead of /; services are left alone
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Restart dockerd even where running containers stop with it
+    #[arg(long)]
+    pub allow_restart: bool,
+    /// How long to wait for another run to end, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
+    pub lock_timeout: Duration,
+}
+
+#[derive(Args)]
+pub struct Recover {
+    /// Work on this root instead of /; services are left alone
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// dockerd is about to start: leave it alone, and leave everything to a run that is at work
+    #[arg(long)]
+    pub boot: bool,
     /// How long to wait for another run to end, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
     pub lock_timeout: Duration,

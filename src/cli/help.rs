@@ -46,6 +46,22 @@ Examples:
 Exit codes: 0 done or nothing to do, 1 error and the host is as it was,
 2 something was changed (only with --detailed-exitcode), 3 error and the host could not be put back.";
 
+/// `dockseal rollback --help`
+pub const ROLLBACK: &str = "\
+Examples:
+  sudo dockseal rollback                          back to what was before the last apply
+  sudo dockseal rollback --allow-restart          even where running containers stop
+
+Exit codes: 0 done, 1 error and the host is as it was, 3 error and the host could not be put back.";
+
+/// `dockseal recover --help`
+pub const RECOVER: &str = "\
+Examples:
+  sudo dockseal recover                           after a kill, a power cut or exit code 3
+
+Exit codes: 0 done or nothing to do, 1 error and nothing was done,
+3 the change could not be undone or finished: a person is needed.";
+
 /// `dockseal status --help`
 pub const STATUS: &str = "\
 Examples:

@@ -2,10 +2,13 @@
 
 mod apply;
 mod arguments;
+mod failure;
 mod help;
 mod man;
 mod plan;
 mod progress;
+mod recover;
+mod rollback;
 mod schema;
 mod session;
 mod status;
@@ -79,6 +82,8 @@ fn perform(command: Command) -> io::Result<Exit> {
         Command::Validate { files } => validate::run(&files, &mut out),
         Command::Plan(arguments) => plan::run(&arguments, &mut out),
         Command::Apply(arguments) => apply::run(&arguments, &mut out),
+        Command::Recover(arguments) => Ok(recover::run(&arguments)),
+        Command::Rollback(arguments) => Ok(rollback::run(&arguments, &mut out)),
         Command::Status(arguments) => status::run(&arguments, &mut out),
         Command::Schema { of } => schema::run(of, &mut out),
         Command::Completions { shell } => {

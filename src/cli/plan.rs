@@ -3,8 +3,10 @@
 use std::io::{self, Write};
 
 use super::arguments::{Format, Plan as Arguments};
+use super::recover::say_interrupted;
 use super::session::Session;
 use super::{Exit, say, say_error};
+use crate::apply;
 use crate::host;
 use crate::plan::Refusal;
 use crate::render::{Page, json, text, words};
@@ -31,7 +33,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
         }
         say(page);
     }
-    let exit = match (plan.refusals.is_empty(), plan.changes.is_empty()) {
+    let is_interrupted = apply::is_interrupted(&session.root);
+    if is_interrupted {
+        say_interrupted(&session.root);
+    }
+    let exit = match (plan.refusals.is_empty(), plan.changes.is_empty() && !is_interrupted) {
         (false, _) => Exit::Error,
         (true, false) => Exit::Changes,
         (true, true) => Exit::Done,

@@ -1,11 +1,13 @@
 //! What `plan`, `apply` and `status` begin with: the manifest, the root, the host as it is, and the difference.
 
+use std::path::Path;
+
 use time::OffsetDateTime;
 
 use super::arguments::Target;
 use super::{say_error, validate};
 use crate::desired::Desired;
-use crate::host::Root;
+use crate::host::{self, Root};
 use crate::observed::{Depth, ObserveError, Observed};
 use crate::plan::Plan;
 
@@ -14,6 +16,21 @@ pub struct Session {
     pub desired: Desired,
     pub root: Root,
     pub now: OffsetDateTime,
+}
+
+/// Opens the root that is worked on; why it can't be has been told where there is none.
+pub fn open_root(other: Option<&Path>) -> Option<Root> {
+    let root = other.map_or_else(Root::live, |folder| Root::at(folder.to_owned()));
+    root.map_err(|error| say_error(&error.to_string(), error.hint())).ok()
+}
+
+/// Whether this user may change that root; why not has been told.
+pub fn may_change(root: &Root) -> bool {
+    let may = !root.is_live() || host::effective_user() == 0;
+    if !may {
+        say_error("only root can change this host", Some("run it with sudo, or on another root: --root DIR"));
+    }
+    may
 }
 
 impl Session {

@@ -4,12 +4,16 @@ use std::path::{Path, PathBuf};
 
 use crate::manifest::Manifest;
 
+/// The unit that undoes an interrupted change before dockerd starts.
+pub const RECOVER_UNIT: &str = "dockseal-recover.service";
+
 /// The paths that a manifest implies.
 #[derive(Clone, Debug)]
 pub struct Layout {
     directory: PathBuf,
     drop_in: PathBuf,
     daemon_json: PathBuf,
+    recover_unit: PathBuf,
 }
 
 impl Layout {
@@ -19,7 +23,13 @@ impl Layout {
             directory: manifest.directory.as_path().to_owned(),
             drop_in: Path::new(&folder).join(manifest.systemd.drop_in.as_str()),
             daemon_json: PathBuf::from("/etc/docker/daemon.json"),
+            recover_unit: Path::new("/etc/systemd/system").join(RECOVER_UNIT),
         }
+    }
+
+    /// The folder of the PEM files.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// `ca.pem`: the CA certificate, and whatever else dockerd shall trust.
@@ -70,6 +80,11 @@ impl Layout {
     /// dockerd's own configuration file.
     pub fn daemon_json(&self) -> PathBuf {
         self.daemon_json.clone()
+    }
+
+    /// The unit that undoes an interrupted change.
+    pub fn recover_unit(&self) -> PathBuf {
+        self.recover_unit.clone()
     }
 
     /// The drop-in that clears `-H` from `ExecStart=`.

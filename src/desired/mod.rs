@@ -8,7 +8,7 @@ mod layout;
 use crate::manifest::{Endpoint, Manifest, PassphraseSource, RestartPolicy};
 use crate::pki::CertSpec;
 
-pub use layout::Layout;
+pub use layout::{Layout, RECOVER_UNIT};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -82,10 +82,8 @@ pub struct DesiredUnit {
     /// When dockerd may be restarted.
     pub restart: RestartPolicy,
     /// How long dockerd may take to start and to serve what it shall.
-    #[expect(dead_code, reason = "the service still waits for a constant time")]
     pub timeout: Duration,
     /// Whether an apply that was cut short is healed at boot.
-    #[expect(dead_code, reason = "there is no unit for it yet")]
     pub recover: bool,
 }
 

@@ -12,6 +12,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, readlinkat};
 use nix::sys::stat::{FileStat, SFlag, fstat, fstatat};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::error::{FileCause, FileError};
@@ -54,7 +55,7 @@ pub struct Attributes {
 }
 
 /// Which file this is, whatever its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileId {
     /// Device number.
     pub device: u64,
@@ -63,7 +64,7 @@ pub struct FileId {
 }
 
 /// Equal stamps: the same file, not written or changed in mode or owner between the two looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// Which file.
     pub id: FileId,

@@ -8,6 +8,7 @@
 
 mod command;
 mod cores;
+mod durable;
 mod error;
 mod file;
 mod folder;
@@ -27,8 +28,8 @@ pub use cores::on_all_cores;
 pub use error::FileError;
 pub use file::{Attributes, Entry, FileKind, Stamp};
 pub use input::read_input;
-pub use lock::Lock;
-pub use process::{effective_user, harden};
+pub use lock::{Lock, LockError};
+pub use process::{effective_user, harden, program};
 pub use root::Root;
 pub use step::Step;
 pub use stream::resolve;

@@ -1,6 +1,7 @@
 //! This process itself: what it inherits from its caller and must not.
 
 use std::io;
+use std::path::PathBuf;
 
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::stat::{Mode, umask};
@@ -12,6 +13,11 @@ pub fn harden() -> io::Result<()> {
     umask(Mode::from_bits_truncate(0o077));
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     Ok(())
+}
+
+/// The file that this process runs; `None` where it has gone since.
+pub fn program() -> Option<PathBuf> {
+    std::env::current_exe().ok().filter(|path| path.exists())
 }
 
 /// The user that this process works as.

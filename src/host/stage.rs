@@ -123,7 +123,7 @@ impl Root {
 }
 
 impl Spot<'_> {
-    fn write_new(&self, bytes: &[u8], mode: u32) -> Result<FileId, FileError> {
+    pub(super) fn write_new(&self, bytes: &[u8], mode: u32) -> Result<FileId, FileError> {
         let mode = Mode::from_bits_truncate(mode);
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let create = || openat(&self.folder, &*self.new, flags, mode);

@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, RenameFlags, renameat, renameat2};
 use nix::sys::stat::{Mode, fchmod, fstat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
+use serde::{Deserialize, Serialize};
 
 use super::error::{FileCause, FileError};
 use super::file::{Attributes, FileId, FileKind, Stamp, look_in};
@@ -20,7 +21,8 @@ use super::root::Root;
 
 /// One change of the file system. Dropping it does nothing: what is not taken has to be undone (which removes the staged
 /// file), what is taken has to be undone or kept (which removes the saved file).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "step")]
 pub enum Step {
     /// A folder that was missing; it exists since the step was made.
     MakeFolder {
@@ -162,14 +164,6 @@ impl Root {
         }
     }
 
-    fn remove_empty(&self, path: &Path) -> Result<(), FileError> {
-        let removed = self.parent(path).and_then(|(folder, name)| unlinkat(folder, name, UnlinkatFlags::RemoveDir));
-        match removed {
-            Ok(()) | Err(Errno::ENOENT | Errno::ENOTEMPTY | Errno::EEXIST) => Ok(()),
-            Err(errno) => Err(self.fail(path, "remove", errno)),
-        }
-    }
-
     fn change_mode(&self, path: &Path, file: FileId, from: u32, to: u32) -> Result<(), FileError> {
         let fail = |errno| self.fail(path, "change the mode", errno);
         let fd = self.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).map_err(fail)?;
@@ -253,7 +247,7 @@ impl Spot<'_> {
         }
     }
 
-    fn rename(&self, from: &OsStr, to: &OsStr, action: &'static str) -> Result<(), FileError> {
+    pub(super) fn rename(&self, from: &OsStr, to: &OsStr, action: &'static str) -> Result<(), FileError> {
         renameat(&self.folder, from, &self.folder, to).map_err(|errno| self.fail(action, errno))
     }
 

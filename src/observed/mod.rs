@@ -4,6 +4,7 @@
 mod caller;
 mod certificate;
 mod daemon;
+mod program;
 mod served;
 mod service;
 pub mod unit;
@@ -19,7 +20,7 @@ use crate::pki::Authority;
 pub use crate::host::Attributes;
 pub use certificate::{FILE_LIMIT, KeyFacts, LeafFacts, ObservedCa, ObservedClient, ObservedLeaf, Orphan};
 pub use served::{Answer, CallerKind, Depth, Served, Stranger, Trial};
-pub use service::{Containers, ServiceFacts, Systemd, containers};
+pub use service::{Containers, ServiceFacts, Systemd, containers, is_answering, read as read_service};
 pub use unit::files::ObservedUnit;
 
 /// What the host is.
@@ -39,6 +40,8 @@ pub struct Observed {
     pub daemon_json: Seen<Vec<u8>>,
     /// The files of docker.service.
     pub unit: ObservedUnit,
+    /// This program, as a unit of this root names it.
+    pub program: String,
     /// What systemd says of docker.service.
     pub systemd: Systemd,
     /// What the endpoints answer; empty where dockerd is not expected to.
@@ -127,6 +130,7 @@ impl Observed {
             owner: root.owner(),
             daemon_json: daemon::read(root, &desired.layout)?,
             unit: unit::files::read(root, desired)?,
+            program: program::read(root),
             systemd,
             served,
             containers: None,

@@ -14,7 +14,7 @@ pub const LOCAL_SOCKET: &str = "/var/run/docker.sock";
 /// systemctl and a local API answer at once, or something is wrong.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// The properties asked for, in one call.
-const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,NeedDaemonReload,ExecStart";
+const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,MainPID,NeedDaemonReload,ExecStart";
 
 /// What systemd says of the unit and its socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct ServiceFacts {
     pub load: String,
     /// `ActiveState`: active, inactive, failed, activating …
     pub active: String,
+    /// `MainPID`; 0 where no process runs.
+    pub main_pid: u32,
     /// `NeedDaemonReload`: files are newer than what systemd has loaded.
     pub needs_reload: bool,
     /// The command line that systemd has loaded, words joined by blanks.
@@ -89,6 +91,7 @@ pub fn read(root: &Root, unit: &str) -> Result<Systemd, ObserveError> {
     Ok(Systemd::Asked(ServiceFacts {
         load: property(0, "LoadState").to_owned(),
         active: property(0, "ActiveState").to_owned(),
+        main_pid: property(0, "MainPID").parse().unwrap_or(0),
         needs_reload: property(0, "NeedDaemonReload") == "yes",
         exec_start: units.first().and_then(|unit| unit.exec_start().next()).map(str::to_owned),
         has_socket: property(1, "LoadState") == "loaded",
@@ -122,6 +125,11 @@ struct Container {
     id: String,
     #[serde(default)]
     names: Vec<String>,
+}
+
+/// Whether the Docker API answers on the local socket.
+pub fn is_answering() -> bool {
+    host::ask_unix(Path::new(LOCAL_SOCKET), "/_ping", ANSWER_WITHIN).is_ok_and(|response| response.status == 200)
 }
 
 /// Asks the Docker API on the local socket what runs.

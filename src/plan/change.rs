@@ -47,6 +47,8 @@ pub enum Resource {
     DaemonJson,
     /// The unit's drop-in.
     DropIn,
+    /// The unit that undoes an interrupted change before dockerd starts.
+    RecoverUnit,
     /// The unit as systemd has loaded it, and the running daemon.
     Service,
 }
@@ -134,6 +136,7 @@ impl fmt::Display for Resource {
             Self::ClientCa(name) => write!(f, "client.{name}.ca"),
             Self::DaemonJson => f.write_str("daemon.json"),
             Self::DropIn => f.write_str("unit.drop-in"),
+            Self::RecoverUnit => f.write_str("unit.recover"),
             Self::Service => f.write_str("service"),
         }
     }

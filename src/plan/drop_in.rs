@@ -62,11 +62,13 @@ impl DropIn {
     /// That line is the vendor's, or that of the last hand-made drop-in that sets one: such an `override.conf` may say
     /// `--data-root=/srv/docker`, and to go back to the vendor's line would lose sight of every container on the host.
     ///
+    /// `healer` is the unit that undoes an interrupted change: every start of dockerd waits for it.
+    ///
     /// Only flags that stand in the line itself are taken out, all words that stay keep their spelling. A flag that a
     /// variable brings stays too, to be found as a conflict: the variable's file is not ours.
-    pub fn derive(base: Option<&CommandLine>) -> Result<Self, DropInError> {
+    pub fn derive(base: Option<&CommandLine>, healer: Option<&str>) -> Result<Self, DropInError> {
         let Some(base) = base else {
-            let text = text("the line of Docker's own packages: this host has no docker.service", UPSTREAM);
+            let text = text("the line of Docker's own packages: this host has no docker.service", UPSTREAM, healer);
             let line = UPSTREAM.to_owned();
             return Ok(Self { text, line, arguments: Vec::new(), stripped: Vec::new(), socket_activated: true });
         };
@@ -87,7 +89,7 @@ impl DropIn {
         let line = with_plain_end(kept.map(|(word, _)| word.raw.as_str()).collect::<Vec<_>>().join(" "));
         let source = format!("that of {}", base.exec_start.path.display());
         Ok(Self {
-            text: text(&source, &line),
+            text: text(&source, &line, healer),
             line,
             arguments: base.arguments.iter().filter(|argument| !gone[argument.word]).cloned().collect(),
             stripped,
@@ -126,7 +128,7 @@ fn words(flag: &Flag, arguments: &[Argument]) -> Result<Vec<usize>, DropInError>
 }
 
 /// No line number in it: the text must not change with a line that has nothing to do with it.
-fn text(source: &str, line: &str) -> String {
+fn text(source: &str, line: &str, healer: Option<&str>) -> String {
     let mut text = String::from("# Written by dockseal; changes are overwritten.\n# ExecStart is ");
     for c in source.chars() {
         // A file's name may hold a line break, and must not write settings of its own.
@@ -137,10 +139,11 @@ fn text(source: &str, line: &str) -> String {
         }
     }
     // Writing to a String can't fail.
-    let _ = write!(
-        text,
-        ",\n# without -H/--host and --tls*, which daemon.json sets.\n[Service]\nExecStart=\nExecStart={line}\n"
-    );
+    text.push_str(",\n# without -H/--host and --tls*, which daemon.json sets.\n");
+    if let Some(unit) = healer {
+        let _ = write!(text, "[Unit]\nWants={unit}\nAfter={unit}\n");
+    }
+    let _ = write!(text, "[Service]\nExecStart=\nExecStart={line}\n");
     text
 }
 

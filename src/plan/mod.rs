@@ -11,6 +11,7 @@ pub mod drop_in;
 mod finding;
 mod flag_conflict;
 mod reason;
+mod recover;
 mod restart;
 mod served;
 mod unit;
@@ -20,8 +21,7 @@ use time::OffsetDateTime;
 use crate::desired::Desired;
 use crate::observed::{Found, Observed, Seen};
 
-use change::Resource;
-pub use change::{Action, After, Change, Issue, IssueKey};
+pub use change::{Action, After, Change, Issue, IssueKey, Resource};
 pub use finding::{Note, Refusal};
 pub use reason::{Moment, Reason};
 pub use restart::{Activation, DaemonStep};

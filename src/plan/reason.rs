@@ -64,6 +64,8 @@ pub enum Reason {
         #[schemars(with = "String")]
         at: Moment,
     },
+    /// `systemd.recover` is false.
+    RecoverSwitchedOff,
     /// Its end has passed.
     Expired {
         /// Its end.

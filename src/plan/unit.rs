@@ -9,7 +9,8 @@ use super::drop_in::DropIn;
 use super::finding::{Note, Refusal};
 use super::flag_conflict::conflicts;
 use super::reason::Reason;
-use crate::desired::Desired;
+use super::recover;
+use crate::desired::{Desired, RECOVER_UNIT};
 use crate::manifest::Endpoint;
 use crate::observed::unit::files::UnitFiles;
 use crate::observed::unit::{CommandLine, Flag, Unit, UnitError, UnitFile};
@@ -18,7 +19,7 @@ use crate::observed::{Found, Observed, ServiceFacts};
 /// What comes of comparing the unit.
 #[derive(Default)]
 pub struct UnitDifference {
-    /// The drop-in is written.
+    /// A file that systemd reads is written or goes.
     pub is_written: bool,
     /// systemd has loaded another `ExecStart=` than the files give afterwards.
     pub is_not_loaded: bool,
@@ -64,7 +65,7 @@ fn derive(
     // A mask is taken off some day, and the line must be right then.
     let unmasked = files.unit.unmasked();
     let line = line_without_ours(&unmasked, files, ours)?;
-    let drop_in = match DropIn::derive(line.as_ref()) {
+    let drop_in = match DropIn::derive(line.as_ref(), desired.unit.recover.then_some(RECOVER_UNIT)) {
         Ok(drop_in) => drop_in,
         Err(error) => {
             draft.refusals.push(Refusal::Unit { why: error.to_string(), hint: error.hint() });
@@ -86,7 +87,7 @@ fn derive(
     } else {
         None
     };
-    let is_written = write(observed, &drop_in, draft);
+    let is_written = recover::compare(desired, observed, draft) | write(observed, &drop_in, draft);
     if let (Some(service), Some(loaded_by_files)) = (observed.service(), files.unit.service(None)?.exec_start) {
         judge_loaded(service, &loaded_by_files.argv_text(), draft);
     }

@@ -1,5 +1,7 @@
 //! A plan for people.
 
+use std::path::PathBuf;
+
 use anstyle::Style;
 use time::OffsetDateTime;
 
@@ -156,6 +158,17 @@ pub fn applied(plan: &Plan) -> String {
     let mut page = Page::default();
     let proven = if plan.activation.daemon == DaemonStep::Stay { "" } else { ", and the handshakes prove it" };
     page.line(0, STRONG, &format!("Done: the host matches the manifest{proven}."));
+    page.into_text()
+}
+
+/// `Done: …`, after a rollback to what was before the change begun at `began`.
+pub fn rolled_back(began: &str, files: &[PathBuf], restarted: Option<&str>) -> String {
+    let mut page = Page::default();
+    for path in files {
+        page.line(2, CHANGED, &format!("~ {}", path.display()));
+    }
+    let restarted = restarted.map(|unit| format!("; {unit} has restarted")).unwrap_or_default();
+    page.line(0, STRONG, &format!("Done: the host is as it was before the apply of {began}{restarted}."));
     page.into_text()
 }
 

@@ -55,6 +55,7 @@ pub fn reason(reason: &Reason) -> String {
         }
         Reason::KeyAlgorithmDiffers { found: Some(found), wanted } => format!("its key is {found}, not {wanted}"),
         Reason::KeyAlgorithmDiffers { found: None, wanted } => format!("its key is not {wanted}"),
+        Reason::RecoverSwitchedOff => "the manifest says `recover: false`".to_owned(),
         Reason::UsageDiffers => "its key usage does not fit".to_owned(),
         Reason::LeafIsCa => "it says that it is a CA".to_owned(),
         Reason::ExpiresSoon { at } => format!("it ends soon, at {}", moment(at.0)),

@@ -15,6 +15,8 @@ pub struct ObservedUnit {
     pub files: Result<UnitFiles, UnitError>,
     /// Our drop-in.
     pub drop_in: Seen<String>,
+    /// Our unit that undoes an interrupted change.
+    pub recover: Seen<String>,
 }
 
 /// What systemd reads.
@@ -34,15 +36,15 @@ enum ReadError {
 
 /// Reads them.
 pub fn read(root: &Root, desired: &Desired) -> Result<ObservedUnit, FileError> {
-    let drop_in = see(root, &desired.layout.drop_in(), |bytes| {
-        String::from_utf8(bytes.to_vec()).map_err(|_| "is not UTF-8".to_owned())
-    })?;
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| "is not UTF-8".to_owned());
+    let drop_in = see(root, &desired.layout.drop_in(), text)?;
+    let recover = see(root, &desired.layout.recover_unit(), text)?;
     let files = match read_files(root, &desired.unit.name) {
         Ok(files) => Ok(files),
         Err(ReadError::Unit(error)) => Err(error),
         Err(ReadError::File(error)) => return Err(error),
     };
-    Ok(ObservedUnit { files, drop_in })
+    Ok(ObservedUnit { files, drop_in, recover })
 }
 
 fn read_files(root: &Root, name: &str) -> Result<UnitFiles, ReadError> {

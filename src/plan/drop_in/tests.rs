@@ -18,7 +18,7 @@ fn base(service: &str, drop_ins: &[(&str, &str)], environment: &str) -> Result<O
 }
 
 fn derive(service: &str, environment: &str) -> Result<DropIn, String> {
-    DropIn::derive(base(service, &[], environment)?.as_ref()).map_err(|error| error.to_string())
+    DropIn::derive(base(service, &[], environment)?.as_ref(), None).map_err(|error| error.to_string())
 }
 
 fn line(exec_start: &str) -> Result<String, String> {
@@ -172,7 +172,7 @@ ExecStart=/usr/sbin/dockerd $DOCKER_OPTS
 
 #[test]
 fn a_host_without_docker_gets_upstreams_line() {
-    let drop_in = DropIn::derive(None);
+    let drop_in = DropIn::derive(None, None);
     assert!(drop_in.is_ok_and(|drop_in| drop_in.text.ends_with(&format!("\nExecStart={UPSTREAM}\n"))));
 }
 
@@ -182,7 +182,7 @@ fn a_hand_made_override_is_the_base_and_ours_never_is() {
     let theirs = ("override.conf", "[Service]\nExecStart=\nExecStart=/d -H unix:///x --data-root /srv\n");
     let line = |drop_ins: &[(&str, &str)]| {
         let base = base("ExecStart=/d -H fd://", drop_ins, "").unwrap_or_default();
-        DropIn::derive(base.as_ref()).map(|drop_in| drop_in.line)
+        DropIn::derive(base.as_ref(), None).map(|drop_in| drop_in.line)
     };
     assert_eq!(line(&[ours]).as_deref(), Ok("/d"));
     assert_eq!(line(&[ours, theirs]).as_deref(), Ok("/d --data-root /srv"));
@@ -192,7 +192,7 @@ fn a_hand_made_override_is_the_base_and_ours_never_is() {
 fn a_files_name_can_not_write_settings() {
     let theirs = ("a\nExecStartPre=x\n.conf", "[Service]\nExecStart=\nExecStart=/d\n");
     let base = base("", &[theirs], "").unwrap_or_default();
-    let text = DropIn::derive(base.as_ref()).map(|drop_in| drop_in.text);
+    let text = DropIn::derive(base.as_ref(), None).map(|drop_in| drop_in.text);
     assert!(text.is_ok_and(|text| text.contains("d/a\\nExecStartPre=x\\n.conf,") && text.lines().count() == 6));
 }
 
@@ -200,7 +200,7 @@ fn a_files_name_can_not_write_settings() {
 fn a_backslash_that_becomes_the_end_means_what_it_meant() {
     for (found, derived) in [("x \\ ", r"x \\"), (r"x \  --host=fd://", r"x \\\x20"), (r"x\\ -H fd://", r"x\\")] {
         let line = base(&format!("ExecStart=/d {found}\n"), &[], "").ok().flatten();
-        let drop_in = DropIn::derive(line.as_ref()).map(|drop_in| drop_in.line);
+        let drop_in = DropIn::derive(line.as_ref(), None).map(|drop_in| drop_in.line);
         assert_eq!(drop_in, Ok(format!("/d {derived}")), "{found}");
     }
 }
@@ -211,14 +211,14 @@ proptest::proptest! {
         let environment = "A=\"-H tcp://x -D\"\n";
         let unit = |line: &str| base(&format!("EnvironmentFile={FILE}\nExecStart=/d {line}"), &[], environment);
         if let Ok(Some(before)) = unit(&text)
-            && let Ok(drop_in) = DropIn::derive(Some(&before))
+            && let Ok(drop_in) = DropIn::derive(Some(&before), None)
         {
             let again = unit(drop_in.line.strip_prefix("/d").unwrap_or_default());
             let texts = |arguments: &[Argument]| arguments.iter().map(|a| a.text.clone()).collect::<Vec<_>>();
             let again = again.unwrap_or_default();
             let read = again.as_ref().map(|line| texts(&line.arguments)).unwrap_or_default();
             proptest::prop_assert_eq!(read, texts(&drop_in.arguments));
-            let twice = DropIn::derive(again.as_ref()).map(|twice| twice.line);
+            let twice = DropIn::derive(again.as_ref(), None).map(|twice| twice.line);
             proptest::prop_assert_eq!(twice, Ok(drop_in.line));
         }
     }

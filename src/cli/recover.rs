@@ -1,0 +1,63 @@
+//! `dockseal recover`: undoes or finishes what an interrupted run left.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::arguments::Recover as Arguments;
+use super::failure::say_failure;
+use super::session::{may_change, open_root};
+use super::{Exit, say, say_error};
+use crate::apply::{self, ApplyError, Moment, Recovered};
+use crate::host::{Lock, LockError, Root};
+use crate::render::{Page, text};
+
+/// Does it.
+pub fn run(arguments: &Arguments) -> Exit {
+    let Some(root) = open_root(arguments.root.as_deref()).filter(may_change) else { return Exit::Error };
+    let (wait, moment) =
+        if arguments.boot { (Duration::ZERO, Moment::BeforeStart) } else { (arguments.lock_timeout, Moment::Now) };
+    let _lock = match Lock::acquire(&root, wait) {
+        Ok(lock) => lock,
+        // dockerd is started by a run that is at work, and that run sees to its own change.
+        Err(LockError::Held { .. }) if arguments.boot => return Exit::Done,
+        Err(error) => {
+            say_error(&error.to_string(), error.hint());
+            return Exit::Error;
+        }
+    };
+    match recover(&root, moment) {
+        Ok(()) => Exit::Done,
+        Err(error) => say_failure(&error),
+    }
+}
+
+/// Undoes or finishes what an earlier run left, and says so.
+pub fn recover(root: &Root, moment: Moment) -> Result<(), ApplyError> {
+    if let Some(recovered) = apply::recover(root, moment)? {
+        let mut page = Page::default();
+        text::add_note_text(&mut page, &words(&recovered));
+        say(page);
+    }
+    Ok(())
+}
+
+fn words(recovered: &Recovered) -> String {
+    let whose = match &recovered.heading {
+        Some(heading) => format!("`dockseal {}`, begun at {},", heading.command, heading.began),
+        None => "an earlier run".to_owned(),
+    };
+    let what = if recovered.is_finished { "had made its change, which is finished now" } else { "is undone" };
+    format!("{whose} was interrupted; it {what}")
+}
+
+/// What a plan or a status has to say where a run was interrupted.
+pub fn say_interrupted(root: &Root) {
+    let mut page = Page::default();
+    let journal = root.place(Path::new(apply::JOURNAL_FOLDER));
+    let what = format!(
+        "an interrupted run left its journal in {}: the next apply undoes or finishes it first, as `dockseal recover` does",
+        journal.display()
+    );
+    text::add_note_text(&mut page, &what);
+    say(page);
+}

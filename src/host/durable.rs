@@ -1,0 +1,128 @@
+//! Small files that have to be on the disk before anything else happens: written whole beside their name, renamed into
+//! place, and the folder synced. A journal needs exactly that.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, renameat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, fsync, unlinkat};
+
+use super::error::FileError;
+use super::root::Root;
+use super::step::Step;
+
+/// The mode of such a file, octal.
+const PRIVATE_MODE: u32 = 0o600;
+
+impl Root {
+    /// Writes `bytes` beside `path`, for this user alone. Nothing of `path` itself changes before [`Root::publish`].
+    pub fn draft(&self, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+        self.spot(path)?.write_new(bytes, PRIVATE_MODE).map(drop)
+    }
+
+    /// The draft takes the place of what stands at `path`.
+    pub fn publish(&self, path: &Path) -> Result<(), FileError> {
+        let spot = self.spot(path)?;
+        spot.rename(&spot.new, spot.name, "write")
+    }
+
+    /// Gives a file another name in its folder, over whatever had that name.
+    pub fn rename(&self, from: &Path, to: &Path) -> Result<(), FileError> {
+        let fail = |errno| self.fail(from, "rename", errno);
+        let ((folder, from), (_, to)) = (self.parent(from).map_err(fail)?, self.parent(to).map_err(fail)?);
+        renameat(&folder, from, &folder, to).map_err(fail)
+    }
+
+    /// Removes a file; one that is gone already is as good.
+    pub fn remove(&self, path: &Path) -> Result<(), FileError> {
+        let removed = self.parent(path).and_then(|(folder, name)| unlinkat(folder, name, UnlinkatFlags::NoRemoveDir));
+        match removed {
+            Ok(()) | Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(()),
+            Err(errno) => Err(self.fail(path, "remove", errno)),
+        }
+    }
+
+    /// Removes a folder if nothing is in it; one that is gone already is as good.
+    pub fn remove_empty(&self, path: &Path) -> Result<(), FileError> {
+        let removed = self.parent(path).and_then(|(folder, name)| unlinkat(folder, name, UnlinkatFlags::RemoveDir));
+        match removed {
+            Ok(()) | Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ENOTEMPTY | Errno::EEXIST) => Ok(()),
+            Err(errno) => Err(self.fail(path, "remove", errno)),
+        }
+    }
+
+    /// The staged file of a step belongs to that user and group; to give it to its owner is nothing.
+    pub fn give(&self, step: &Step, uid: u32, gid: u32) -> Result<(), FileError> {
+        let spot = self.spot(step.path())?;
+        match spot.look(&spot.new)? {
+            Some((_, found)) if (found.uid, found.gid) == (uid, gid) => Ok(()),
+            _ => {
+                let (user, group) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+                fchownat(&spot.folder, &*spot.new, user, group, AtFlags::AT_SYMLINK_NOFOLLOW)
+                    .map_err(|errno| spot.fail("change the owner of", errno))
+            }
+        }
+    }
+
+    /// What was renamed in a folder is on the disk afterwards.
+    pub fn sync_folder(&self, path: &Path) -> Result<(), FileError> {
+        let fail = |errno| self.fail(path, "sync", errno);
+        let opened: OwnedFd = self.folder(path, OFlag::O_RDONLY).map_err(fail)?;
+        fsync(&opened).map_err(fail)
+    }
+
+    /// `folder` and those above it that are missing, outermost first. What else is wrong with it is told by whoever makes
+    /// it.
+    pub fn missing_folders(&self, folder: &Path) -> Vec<PathBuf> {
+        let is_missing = |folder: &&Path| matches!(self.folder(folder, OFlag::O_PATH), Err(Errno::ENOENT));
+        let mut missing: Vec<PathBuf> = folder.ancestors().take_while(is_missing).map(Path::to_owned).collect();
+        missing.reverse();
+        missing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    type Checked = Result<(), Box<dyn std::error::Error>>;
+
+    #[test]
+    fn a_draft_is_seen_once_it_is_published() -> Checked {
+        let folder = tempfile::tempdir()?;
+        let root = Root::at(folder.path().to_owned())?;
+        let (path, other) = (Path::new("/journal"), Path::new("/proven"));
+        root.draft(path, b"one")?;
+        assert!(!folder.path().join("journal").exists());
+        root.publish(path)?;
+        root.draft(path, b"two")?;
+        assert_eq!(fs::read(folder.path().join("journal"))?, b"one");
+        root.publish(path)?;
+        root.rename(path, other)?;
+        root.sync_folder(Path::new("/"))?;
+        assert_eq!(fs::read(folder.path().join("proven"))?, b"two");
+        assert_eq!(fs::metadata(folder.path().join("proven"))?.permissions().mode() & 0o777, 0o600);
+        root.remove(other)?;
+        root.remove(other)?;
+        assert_eq!(fs::read_dir(folder.path())?.count(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn missing_folders_come_outermost_first() -> Checked {
+        let folder = tempfile::tempdir()?;
+        let root = Root::at(folder.path().to_owned())?;
+        fs::create_dir(folder.path().join("a"))?;
+        let missing = root.missing_folders(Path::new("/a/b/c"));
+        assert_eq!(missing, [Path::new("/a/b"), Path::new("/a/b/c")]);
+        assert_eq!(root.missing_folders(Path::new("/a")), Vec::<PathBuf>::new());
+        root.remove_empty(Path::new("/a/b"))?;
+        root.remove_empty(Path::new("/a"))?;
+        assert!(!folder.path().join("a").exists());
+        Ok(())
+    }
+}
