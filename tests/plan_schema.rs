@@ -40,7 +40,7 @@ fn every_plan_follows_the_schema() {
         plan
     };
     let fresh = conforms(&Site::of(&["debian"], MANIFEST), 2);
-    assert_eq!(fresh["changes"].as_array().unwrap().len(), 6);
+    assert_eq!(fresh["changes"].as_array().unwrap().len(), 7);
     conforms(&Site::of(&["debian", "sealed", "expiring"], MANIFEST), 2);
     conforms(&Site::of(&["debian", "sealed", "stranger"], MANIFEST), 2);
     let sealed =

@@ -130,12 +130,11 @@ impl<'r> Journal<'r> {
         &self,
         layers: TakenLayers<'_>,
         dockerd: Option<Dockerd>,
-        sync: impl FnOnce() -> Result<(), FileError>,
+        sync: impl FnOnce(&Path) -> Result<(), FileError>,
     ) -> Result<(), Cause> {
         self.draft(Phase::Changing { layers, dockerd })?;
         // The journal and the staged files in one go.
-        sync()?;
-        self.root.sync(&[FOLDER.into()])?;
+        sync(Path::new(FOLDER))?;
         self.root.publish(Path::new(JOURNAL))?;
         Ok(self.root.sync_folder(Path::new(FOLDER))?)
     }

@@ -96,10 +96,10 @@ impl<'r> Layers<'r> {
         Ok(())
     }
 
-    /// Everything that is staged reaches the disk.
-    pub fn sync(&self) -> Result<(), FileError> {
-        self.main.sync()?;
-        self.first.as_ref().map_or(Ok(()), Transaction::sync)
+    /// Everything that is staged reaches the disk, and what else was written in `folder`.
+    pub fn sync(&self, folder: &Path) -> Result<(), FileError> {
+        let first = self.first.iter().flat_map(Transaction::places);
+        self.main.sync(first.chain([folder.to_owned()]))
     }
 
     /// Nothing can be undone any more.

@@ -126,7 +126,7 @@ impl Attempt<'_> {
 
     /// Everything that is staged appears, and systemd and dockerd take it in: at most one restart.
     fn commit(&mut self) -> Result<(), Cause> {
-        self.journal.begin(self.layers.taken(), self.dockerd.clone(), || self.layers.sync())?;
+        self.journal.begin(self.layers.taken(), self.dockerd.clone(), |folder| self.layers.sync(folder))?;
         if let (Some(dockerd), true) = (&self.dockerd, self.layers.first.is_some()) {
             self.done.daemon = Touched::Reloaded;
             self.layers.commit_first(&self.journal.heading().daemon_json)?;

@@ -145,11 +145,14 @@ impl<'r> Transaction<'r> {
         Ok(())
     }
 
-    /// Everything that is staged reaches the disk.
-    pub fn sync(&self) -> Result<(), FileError> {
-        // One folder for each file system: with a thousand clients, opening all folders costs more than syncing.
-        let file_systems: BTreeMap<u64, PathBuf> = self.steps.iter().filter_map(place).collect();
-        self.root.sync(&file_systems.into_values().collect::<Vec<_>>())
+    /// Everything that is staged reaches the disk, and what else was written in the folders of `also`.
+    pub fn sync(&self, also: impl IntoIterator<Item = PathBuf>) -> Result<(), FileError> {
+        self.root.sync(&self.places().chain(also).collect::<Vec<_>>())
+    }
+
+    /// One folder for each file system: with a thousand clients, opening all folders costs more than syncing.
+    pub fn places(&self) -> impl Iterator<Item = PathBuf> {
+        self.steps.iter().filter_map(place).collect::<BTreeMap<u64, PathBuf>>().into_values()
     }
 
     /// Everything that was staged appears, and reaches the disk.
@@ -157,7 +160,7 @@ impl<'r> Transaction<'r> {
         for step in &self.steps {
             self.root.take(step)?;
         }
-        self.sync()
+        self.sync([])
     }
 
     /// Everything is as it was, whatever was taken, and all that could not be put back is still tried.
