@@ -1,10 +1,13 @@
 //! A plan for programs: `dockseal.plan/1`, whose schema is checked in as `schema/plan.schema.json`.
 
+use std::fmt::Write as _;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{diff, words};
 use crate::plan::{After, Change, DaemonStep, Issue, IssueKey, Plan, Reason};
+use crate::visible::is_invisible;
 
 /// The format's name and version. A new field leaves it as it is; a field that goes or changes its meaning does not.
 const FORMAT: &str = "dockseal.plan/1";
@@ -107,9 +110,22 @@ pub fn schema() -> String {
 
 fn pretty(value: &impl Serialize) -> String {
     // These types have string keys and finite numbers alone, so that this can't fail.
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
-    text.push('\n');
-    text
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let mut shown = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        // JSON itself asks for the first 32 alone; a terminal obeys others too. They can stand in strings only.
+        if is_invisible(c) && c != '\n' {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                // Writing to a String can't fail.
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(c);
+        }
+    }
+    shown.push('\n');
+    shown
 }
 
 fn restart(plan: &Plan) -> Option<JsonRestart> {
