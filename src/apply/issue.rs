@@ -125,7 +125,7 @@ fn bearer(root: &Root, issue: &Issue, passphrase: Option<&Passphrase>) -> Result
         }
         IssueKey::Kept(path) => Ok(Bearer::Ca(read_key(root, path, passphrase)?)),
         IssueKey::Request(path) => {
-            let bytes = read(root, path)?;
+            let bytes = bytes(root.read_anywhere(path, FILE_LIMIT)?, path)?;
             let request = Request::parse(&bytes).map_err(|error| Cause::Parse { path: path.clone(), error })?;
             Ok(Bearer::Requested(request.public_key))
         }
@@ -182,7 +182,11 @@ fn read_text(root: &Root, path: &Path) -> Result<String, Cause> {
 }
 
 fn read(root: &Root, path: &Path) -> Result<Zeroizing<Vec<u8>>, Cause> {
-    match root.read(path, FILE_LIMIT)? {
+    bytes(root.read(path, FILE_LIMIT)?, path)
+}
+
+fn bytes(entry: Entry, path: &Path) -> Result<Zeroizing<Vec<u8>>, Cause> {
+    match entry {
         Entry::File(contents) => Ok(contents.bytes),
         Entry::Missing | Entry::Denied | Entry::NotAFile(_) => Err(Cause::Gone(path.to_owned())),
     }

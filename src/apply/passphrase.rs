@@ -7,7 +7,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::Cause;
-use crate::host::{Entry, Root};
+use crate::host::{Entry, Root, effective_user};
 use crate::manifest::PassphraseSource;
 use crate::pki::Passphrase;
 
@@ -47,6 +47,9 @@ fn read_file(root: &Root, path: &Path) -> Result<Zeroizing<Vec<u8>>, Cause> {
     match root.read(path, LIMIT)? {
         Entry::File(contents) if contents.attributes.mode & OTHERS != 0 => {
             fail(format!("may be read by others (mode {:04o}): chmod 0600 it", contents.attributes.mode))
+        }
+        Entry::File(contents) if ![0, effective_user()].contains(&contents.attributes.uid) => {
+            fail(format!("belongs to user {}, who knows it: chown it", contents.attributes.uid))
         }
         Entry::File(contents) => Ok(contents.bytes),
         Entry::Missing => fail("is not there".to_owned()),

@@ -11,6 +11,7 @@ use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, fsync, unlinkat};
 use super::error::FileError;
 use super::root::Root;
 use super::step::Step;
+use super::trust::Obstacle;
 
 /// The mode of such a file, octal.
 const PRIVATE_MODE: u32 = 0o600;
@@ -29,26 +30,28 @@ impl Root {
 
     /// Gives a file another name in its folder, over whatever had that name.
     pub fn rename(&self, from: &Path, to: &Path) -> Result<(), FileError> {
-        let fail = |errno| self.fail(from, "rename", errno);
-        let ((folder, from), (_, to)) = (self.parent(from).map_err(fail)?, self.parent(to).map_err(fail)?);
-        renameat(&folder, from, &folder, to).map_err(fail)
+        let found = self.trusted_parent(from).and_then(|found| Ok((found, self.trusted_parent(to)?)));
+        let renamed = found.and_then(|((folder, from), (_, to))| Ok(renameat(&folder, from, &folder, to)?));
+        renamed.map_err(|obstacle| self.fail(from, "rename", obstacle))
     }
 
     /// Removes a file; one that is gone already is as good.
     pub fn remove(&self, path: &Path) -> Result<(), FileError> {
-        let removed = self.parent(path).and_then(|(folder, name)| unlinkat(folder, name, UnlinkatFlags::NoRemoveDir));
+        let found = self.trusted_parent(path);
+        let removed = found.and_then(|(folder, name)| Ok(unlinkat(folder, name, UnlinkatFlags::NoRemoveDir)?));
         match removed {
-            Ok(()) | Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(()),
-            Err(errno) => Err(self.fail(path, "remove", errno)),
+            Ok(()) | Err(Obstacle::System(Errno::ENOENT | Errno::ENOTDIR)) => Ok(()),
+            Err(obstacle) => Err(self.fail(path, "remove", obstacle)),
         }
     }
 
     /// Removes a folder if nothing is in it; one that is gone already is as good.
     pub fn remove_empty(&self, path: &Path) -> Result<(), FileError> {
-        let removed = self.parent(path).and_then(|(folder, name)| unlinkat(folder, name, UnlinkatFlags::RemoveDir));
+        let found = self.trusted_parent(path);
+        let removed = found.and_then(|(folder, name)| Ok(unlinkat(folder, name, UnlinkatFlags::RemoveDir)?));
         match removed {
-            Ok(()) | Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ENOTEMPTY | Errno::EEXIST) => Ok(()),
-            Err(errno) => Err(self.fail(path, "remove", errno)),
+            Ok(()) | Err(Obstacle::System(Errno::ENOENT | Errno::ENOTDIR | Errno::ENOTEMPTY | Errno::EEXIST)) => Ok(()),
+            Err(obstacle) => Err(self.fail(path, "remove", obstacle)),
         }
     }
 
@@ -75,7 +78,7 @@ impl Root {
     /// `folder` and those above it that are missing, outermost first. What else is wrong with it is told by whoever makes
     /// it.
     pub fn missing_folders(&self, folder: &Path) -> Vec<PathBuf> {
-        let is_missing = |folder: &&Path| matches!(self.folder(folder, OFlag::O_PATH), Err(Errno::ENOENT));
+        let is_missing = |folder: &&Path| matches!(self.trusted(folder), Err(Obstacle::System(Errno::ENOENT)));
         let mut missing: Vec<PathBuf> = folder.ancestors().take_while(is_missing).map(Path::to_owned).collect();
         missing.reverse();
         missing

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 
 use super::file::FileKind;
+use super::trust::Why;
 use crate::visible::one_line;
 
 /// A file that could not be read, written or left as it is.
@@ -49,6 +50,9 @@ pub enum FileCause {
     /// The name needed for a new or a saved file is taken by something that an earlier run did not leave.
     #[error("is in the way: {0} that no earlier run left there")]
     InTheWay(FileKind),
+    /// Somebody else could change what is behind it.
+    #[error("is not trusted: it {0}")]
+    Distrusted(Why),
     /// What stands there is not what was looked at.
     #[error("has changed since it was looked at")]
     ChangedMeanwhile,
@@ -75,6 +79,7 @@ impl FileError {
             FileCause::System { .. } | FileCause::TooMany { .. } => None,
             FileCause::NotPlain => Some("write the path from / on"),
             FileCause::TooLarge { .. } => Some("look at what it holds; nothing that belongs there is that large"),
+            FileCause::Distrusted(_) => Some("let nobody but its user and root write there, or give another path"),
             FileCause::NotAFolder(_) | FileCause::InTheWay(_) => Some("move it away, or give another path"),
             FileCause::ChangedMeanwhile => Some("plan again: someone else writes this file too"),
         }

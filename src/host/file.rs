@@ -2,7 +2,7 @@
 //!
 //! Nothing that stands there can make the read hang or grow: only regular files are read, up to a limit.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
@@ -10,13 +10,15 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, readlinkat};
-use nix::sys::stat::{FileStat, SFlag, fstat, fstatat};
+use nix::fcntl::{AtFlags, OFlag, openat, readlinkat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::error::{FileCause, FileError};
+use super::folder::saved_links;
 use super::root::Root;
+use super::trust::Obstacle;
 
 /// What stands at a path.
 #[derive(Debug)]
@@ -48,7 +50,7 @@ pub struct Attributes {
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Hard links.
+    /// Hard links, without those that this program has made and that a killed run left.
     pub links: u64,
     /// For noticing a change.
     pub stamp: Stamp,
@@ -93,19 +95,62 @@ pub enum FileKind {
     Device,
 }
 
+/// Opens a file to read it: no FIFO is waited for, no terminal becomes ours.
+const READ: OFlag =
+    OFlag::O_RDONLY.union(OFlag::O_NONBLOCK).union(OFlag::O_NOCTTY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+
 impl Root {
-    /// Reads the regular file at `path`, at most `limit` bytes. A symlink at the end is not followed.
+    /// Reads the regular file at `path`, at most `limit` bytes, by the trusted way to its folder. A symlink at the end is
+    /// not followed.
     pub fn read(&self, path: &Path, limit: usize) -> Result<Entry, FileError> {
-        let fd = match self.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY) {
+        match self.trusted_parent(path) {
+            Ok((folder, name)) => self.read_in(&folder, name, path, limit),
+            Err(Obstacle::System(Errno::ENOENT | Errno::ENOTDIR)) => Ok(Entry::Missing),
+            Err(Obstacle::System(Errno::EACCES)) => Ok(Entry::Denied),
+            Err(obstacle) => Err(self.fail(path, "read", obstacle)),
+        }
+    }
+
+    /// The same by the system's way, for what may stand in anybody's folder: a request, the files of other people's
+    /// units.
+    pub fn read_anywhere(&self, path: &Path, limit: usize) -> Result<Entry, FileError> {
+        // Some devices do something when they are opened: they are only looked at.
+        let opened = match self.open(path, OFlag::O_PATH).and_then(|fd| Ok(FileKind::of(&fstat(&fd)?))) {
+            Ok(FileKind::File) => self.open(path, READ),
+            Ok(kind) => return Ok(Entry::NotAFile(kind)),
+            Err(errno) => Err(errno),
+        };
+        self.read_opened(opened, path, limit)
+    }
+
+    /// Reads a name of a trusted folder.
+    pub(super) fn read_in(
+        &self,
+        folder: &OwnedFd,
+        name: &OsStr,
+        path: &Path,
+        limit: usize,
+    ) -> Result<Entry, FileError> {
+        let opened = match fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW).map(|found| FileKind::of(&found)) {
+            Ok(FileKind::File) => openat(folder, name, READ, Mode::empty()),
+            Ok(kind) => return Ok(Entry::NotAFile(kind)),
+            Err(errno) => Err(errno),
+        };
+        let mut entry = self.read_opened(opened, path, limit)?;
+        if let Entry::File(contents) = &mut entry
+            && contents.attributes.links > 1
+        {
+            let left = saved_links(folder, name, contents.attributes.stamp.id);
+            contents.attributes.links -= left.map_err(|errno| self.fail(path, "read", errno))?;
+        }
+        Ok(entry)
+    }
+
+    fn read_opened(&self, opened: nix::Result<OwnedFd>, path: &Path, limit: usize) -> Result<Entry, FileError> {
+        let fd = match opened {
             Ok(fd) => fd,
             Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(Entry::Missing),
             Err(Errno::EACCES) => return Ok(Entry::Denied),
-            Err(errno @ (Errno::ELOOP | Errno::ENXIO | Errno::ENODEV)) => {
-                return match self.look(path)? {
-                    Some((kind, _)) if kind != FileKind::File => Ok(Entry::NotAFile(kind)),
-                    _ => Err(self.fail(path, "read", errno)),
-                };
-            }
             Err(errno) => return Err(self.fail(path, "read", errno)),
         };
         let stat = fstat(&fd).map_err(|errno| self.fail(path, "read", errno))?;
@@ -126,23 +171,23 @@ impl Root {
         }
     }
 
-    /// The kind and facts of what stands at `path` itself, without opening it.
+    /// The kind and facts of what stands at `path` itself, without opening it, by the trusted way to its folder.
     pub fn look(&self, path: &Path) -> Result<Option<(FileKind, Attributes)>, FileError> {
-        // O_PATH opens the link itself, and no device or pipe notices.
-        match self.open(path, OFlag::O_PATH).and_then(|fd| fstat(&fd)) {
-            Ok(stat) => Ok(Some((FileKind::of(&stat), Attributes::of(&stat)))),
-            Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
-            Err(errno) => Err(self.fail(path, "read", errno)),
+        let looked = self.trusted_parent(path).and_then(|(folder, name)| Ok(look_in(&folder, name)?));
+        match looked {
+            Ok(found) => Ok(found),
+            Err(Obstacle::System(Errno::ENOENT | Errno::ENOTDIR)) => Ok(None),
+            Err(obstacle) => Err(self.fail(path, "read", obstacle)),
         }
     }
 
-    /// Where the symlink at `path` points; `None` where no symlink stands there.
+    /// Where the symlink at `path` points, by the system's way; `None` where no symlink stands there.
     pub fn read_link(&self, path: &Path) -> Result<Option<OsString>, FileError> {
-        match self.parent(path).and_then(|(folder, name)| readlinkat(folder, name)) {
+        // Of the very link that was opened (readlinkat(2), the empty path).
+        match self.open(path, OFlag::O_PATH).and_then(|link| readlinkat(link, "")) {
             Ok(target) => Ok(Some(target)),
-            // EINVAL: something else than a symlink stands there (readlink(2)).
-            Err(Errno::EINVAL) if self.look(path)?.is_some() => Ok(None),
-            Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
+            // ENOENT is given for the empty path of something else than a symlink too.
+            Err(Errno::EINVAL | Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
             Err(errno) => Err(self.fail(path, "read", errno)),
         }
     }
@@ -178,7 +223,7 @@ fn read_all(fd: OwnedFd, size: usize, limit: usize) -> std::io::Result<Option<Ze
 }
 
 /// The name in an open folder; `None` where there is none.
-pub(super) fn look_in(folder: &OwnedFd, name: &std::ffi::OsStr) -> nix::Result<Option<(FileKind, Attributes)>> {
+pub(super) fn look_in(folder: &OwnedFd, name: &OsStr) -> nix::Result<Option<(FileKind, Attributes)>> {
     match fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(Some((FileKind::of(&stat), Attributes::of(&stat)))),
         Err(Errno::ENOENT) => Ok(None),
@@ -204,7 +249,7 @@ impl Attributes {
 }
 
 impl FileKind {
-    fn of(stat: &FileStat) -> Self {
+    pub(super) fn of(stat: &FileStat) -> Self {
         match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
             SFlag::S_IFREG => Self::File,
             SFlag::S_IFDIR => Self::Folder,

@@ -1,19 +1,56 @@
-//! Folders: what they hold, and bringing what was written in them to the disk.
+//! Folders: trusted ones held open, what they hold, and bringing what was written in them to the disk.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use nix::sys::stat::fstat;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{Mode, fstat};
 use nix::unistd::syncfs;
 
 use super::error::{FileCause, FileError};
-use super::file::{FileKind, look_in};
+use super::file::{Entry, FileId, FileKind, look_in};
 use super::root::Root;
+use super::step::OLD;
+use super::trust::{Distrust, Obstacle, step_into};
+
+/// What the trusted way to a folder leads to.
+#[derive(Debug)]
+pub enum Place<'r> {
+    /// The folder.
+    Open(Folder<'r>),
+    /// Nothing; a parent may be missing too.
+    Missing,
+    /// A folder on the way that this user may not enter.
+    Denied,
+    /// What somebody else could change. Nothing behind it is read.
+    Distrusted(Distrust),
+}
+
+impl Place<'_> {
+    /// A folder in it.
+    pub fn enter(&self, name: &str) -> Result<Self, FileError> {
+        match self {
+            Self::Open(folder) => folder.enter(name),
+            Self::Missing => Ok(Self::Missing),
+            Self::Denied => Ok(Self::Denied),
+            Self::Distrusted(distrust) => Ok(Self::Distrusted(distrust.clone())),
+        }
+    }
+}
+
+/// An open folder that nobody else can change.
+#[derive(Debug)]
+pub struct Folder<'r> {
+    root: &'r Root,
+    path: PathBuf,
+    fd: Arc<OwnedFd>,
+}
 
 /// One name in a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,20 +71,74 @@ impl Listed {
     }
 }
 
+impl Folder<'_> {
+    /// Reads a file in it; see [`Root::read`].
+    pub fn read(&self, name: &OsStr, limit: usize) -> Result<Entry, FileError> {
+        self.root.read_in(&self.fd, name, &self.path.join(name), limit)
+    }
+
+    /// The names in it, in byte order.
+    pub fn list(&self) -> Result<Vec<Listed>, FileError> {
+        let fd = openat(&self.fd, ".", LIST, Mode::empty());
+        fd.map_err(|errno| self.root.fail(&self.path, "list", errno)).and_then(|fd| self.root.list_open(fd, &self.path))
+    }
+}
+
+impl<'r> Folder<'r> {
+    fn enter(&self, name: &str) -> Result<Place<'r>, FileError> {
+        let path = self.path.join(name);
+        let place = match step_into(self.root, &self.fd, OsStr::new(name), &path) {
+            Ok(fd) => Place::Open(Folder { root: self.root, path, fd: Arc::new(fd) }),
+            Err(Obstacle::System(Errno::ENOENT)) => Place::Missing,
+            // A symlink, or no folder at all.
+            Err(Obstacle::System(Errno::ENOTDIR)) => return self.root.enter(&path),
+            Err(Obstacle::System(Errno::EACCES)) => Place::Denied,
+            Err(Obstacle::Distrusted(distrust)) => Place::Distrusted(distrust),
+            Err(obstacle) => return Err(self.root.fail(&path, "open", obstacle)),
+        };
+        Ok(place)
+    }
+}
+
+/// Opens a folder to list it.
+const LIST: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
+
 impl Root {
-    /// The names in a folder in byte order; `None` where the folder is missing. A symlink to a folder is followed.
-    pub fn list(&self, path: &Path) -> Result<Option<Vec<Listed>>, FileError> {
+    /// Goes to a folder by the trusted way.
+    pub fn enter(&self, path: &Path) -> Result<Place<'_>, FileError> {
+        let explained = match self.trusted(path) {
+            Ok(fd) => return Ok(Place::Open(Folder { root: self, path: path.to_owned(), fd })),
+            Err(Obstacle::System(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)) => self.explain(path),
+            Err(Obstacle::Distrusted(distrust)) => Ok(Some(distrust)),
+            Err(obstacle) => Err(obstacle),
+        };
+        match explained {
+            Ok(None) => Ok(Place::Missing),
+            Ok(Some(distrust)) => Ok(Place::Distrusted(distrust)),
+            Err(Obstacle::System(Errno::EACCES)) => Ok(Place::Denied),
+            Err(obstacle) => Err(self.fail(path, "open", obstacle)),
+        }
+    }
+
+    /// The names in a folder in byte order, by the system's way; `None` where the folder is missing. A symlink to a folder
+    /// is followed.
+    pub fn list_anywhere(&self, path: &Path) -> Result<Option<Vec<Listed>>, FileError> {
         let fd = match self.folder(path, OFlag::O_RDONLY) {
             Ok(fd) => fd,
             Err(Errno::ENOENT) => return Ok(None),
             Err(Errno::ENOTDIR) => {
-                return match self.look(path)? {
-                    Some((kind, _)) => Err(self.refuse(path, FileCause::NotAFolder(kind))),
-                    None => Ok(None),
+                let found = self.open(path, OFlag::O_PATH).and_then(|fd| fstat(&fd));
+                return match found.map(|found| FileKind::of(&found)) {
+                    Ok(kind) => Err(self.refuse(path, FileCause::NotAFolder(kind))),
+                    Err(_) => Ok(None),
                 };
             }
             Err(errno) => return Err(self.fail(path, "list", errno)),
         };
+        self.list_open(fd, path).map(Some)
+    }
+
+    fn list_open(&self, fd: OwnedFd, path: &Path) -> Result<Vec<Listed>, FileError> {
         let fail = |errno| self.fail(path, "list", errno);
         let again = fd.try_clone().map_err(|_| fail(Errno::EMFILE))?;
         let mut listed = Vec::new();
@@ -76,7 +167,7 @@ impl Root {
             listed.push(Listed { name: name.to_owned(), kind });
         }
         listed.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Some(listed))
+        Ok(listed)
     }
 
     /// Brings everything written to the file systems of these folders to the disk: one syncfs(2) for each, whatever the
@@ -92,6 +183,22 @@ impl Root {
         }
         Ok(())
     }
+}
+
+/// How many of a file's hard links are names that a transaction gave it to save it.
+pub(super) fn saved_links(folder: &OwnedFd, name: &OsStr, file: FileId) -> nix::Result<u64> {
+    let mut ending = name.as_bytes().to_vec();
+    ending.extend_from_slice(OLD.as_bytes());
+    let mut count = 0;
+    for entry in Dir::from_fd(openat(folder, ".", LIST, Mode::empty())?)?.iter() {
+        let entry = entry?;
+        let beside = entry.file_name().to_bytes();
+        if beside.starts_with(b".") && beside.ends_with(&ending) {
+            let found = look_in(folder, OsStr::from_bytes(beside))?;
+            count += u64::from(found.is_some_and(|(_, found)| found.stamp.id == file));
+        }
+    }
+    Ok(count)
 }
 
 #[cfg(test)]
@@ -113,7 +220,7 @@ mod tests {
         fs::write(folder.path().join("d").join(OsStr::from_bytes(b"\xff")), "")?;
         symlink("/dev/null", folder.path().join("d/a.conf"))?;
         let named: Vec<_> = root
-            .list(Path::new("/d"))?
+            .list_anywhere(Path::new("/d"))?
             .ok_or("missing")?
             .into_iter()
             .map(|l| (l.name.to_string_lossy().into_owned(), l.kind))
@@ -126,9 +233,9 @@ mod tests {
             ("\u{fffd}", FileKind::File),
         ];
         assert_eq!(named, expected.map(|(name, kind)| (name.to_owned(), kind)));
-        assert_eq!(root.list(Path::new("/none/none"))?, None);
-        assert_eq!(root.list(Path::new("/d/b.conf/none"))?, None);
-        let error = root.list(Path::new("/d/b.conf")).err().ok_or("listed")?;
+        assert_eq!(root.list_anywhere(Path::new("/none/none"))?, None);
+        assert_eq!(root.list_anywhere(Path::new("/d/b.conf/none"))?, None);
+        let error = root.list_anywhere(Path::new("/d/b.conf")).err().ok_or("listed")?;
         assert!(matches!(error.cause, FileCause::NotAFolder(FileKind::File)), "{error}");
         Ok(())
     }

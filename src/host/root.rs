@@ -1,11 +1,15 @@
 //! The root that a run works on: the live host's `/`, or another folder (an image, a rehearsal). Absolute paths enter,
 //! open files leave; under another root no symlink leads out of it.
+//!
+//! There are two ways to a file: the trusted one of `trust.rs`, for whatever is written and for keys, and the system's
+//! own, for what only describes the host and may stand in anybody's folder.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, Permissions};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat, openat2};
@@ -13,7 +17,9 @@ use nix::sys::stat::Mode;
 
 use super::error::{FileCause, FileError};
 use super::file::FileKind;
+use super::known::Known;
 use super::process::effective_user;
+use super::trust::{Obstacle, step_into, walk};
 
 /// The root worked on. All paths given to its methods are absolute and without `..`.
 #[derive(Debug)]
@@ -22,6 +28,7 @@ pub struct Root {
     live: bool,
     fd: OwnedFd,
     mark: &'static str,
+    known: Known,
 }
 
 /// openat2 gives EAGAIN while something else on the host renames a folder and the path holds `..` (openat2(2)).
@@ -55,7 +62,7 @@ impl Root {
     fn open_root(at: PathBuf, live: bool) -> Result<Self, FileError> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         match openat(AT_FDCWD, &at, flags, Mode::empty()) {
-            Ok(fd) => Ok(Self { at, live, fd, mark: "" }),
+            Ok(fd) => Ok(Self { at, live, fd, mark: "", known: Known::default() }),
             Err(Errno::ENOTDIR) => Err(FileError::new(&at, FileCause::NotAFolder(FileKind::File))),
             Err(errno) => Err(FileError::system(&at, "open", errno)),
         }
@@ -79,7 +86,7 @@ impl Root {
     /// The same root for a second transaction on the same files: what it puts beside them bears names of their own.
     pub fn aside(&self, mark: &'static str) -> Result<Self, FileError> {
         let fd = self.fd.try_clone().map_err(|error| FileError::system(&self.at, "open", errno(&error)))?;
-        Ok(Self { at: self.at.clone(), live: self.live, fd, mark })
+        Ok(Self { at: self.at.clone(), live: self.live, fd, mark, known: Known::default() })
     }
 
     /// The name of what is put beside the file `name`.
@@ -91,20 +98,40 @@ impl Root {
         beside
     }
 
-    /// Opens `path` without following a symlink at its end.
+    /// The trusted way to a folder.
+    pub(super) fn trusted(&self, folder: &Path) -> Result<Arc<OwnedFd>, Obstacle> {
+        let below = relative(folder)?;
+        if let Some(fd) = self.known.find(self, folder) {
+            return Ok(fd);
+        }
+        let known_parent = folder.parent().and_then(|parent| self.known.find(self, parent));
+        let stepped = match (known_parent, folder.file_name()) {
+            (Some(parent), Some(name)) => step_into(self, &parent, name, folder),
+            _ => walk(self, below),
+        };
+        let fd = match stepped {
+            // It may be a symlink.
+            Err(Obstacle::System(Errno::ENOTDIR)) => walk(self, below)?,
+            other => other?,
+        };
+        Ok(self.known.add(folder, fd))
+    }
+
+    /// The trusted way to the folder that holds `path`, to work on the name in it.
+    pub(super) fn trusted_parent<'p>(&self, path: &'p Path) -> Result<(Arc<OwnedFd>, &'p OsStr), Obstacle> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(Errno::EINVAL.into()) };
+        relative(path)?;
+        Ok((self.trusted(parent)?, name))
+    }
+
+    /// Opens `path` the system's way, without following a symlink at its end.
     pub(super) fn open(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
         self.resolve(relative(path)?, flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
     }
 
-    /// Opens a folder; here a symlink at the end is followed too, inside the root.
+    /// Opens a folder the system's way; here a symlink at the end is followed too, inside the root.
     pub(super) fn folder(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
         self.resolve(relative(path)?, flags | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
-    }
-
-    /// Opens the folder that holds `path`, to work on the name in it.
-    pub(super) fn parent<'p>(&self, path: &'p Path) -> nix::Result<(OwnedFd, &'p OsStr)> {
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(Errno::EINVAL) };
-        Ok((self.folder(parent, OFlag::O_PATH)?, name))
     }
 
     fn resolve(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
@@ -145,10 +172,13 @@ impl Root {
     }
 
     /// Gives an error its path; an impossible path gets its own sentence.
-    pub(super) fn fail(&self, path: &Path, action: &'static str, errno: Errno) -> FileError {
-        let cause = match errno {
-            Errno::EINVAL if !is_plain(path) => FileCause::NotPlain,
-            errno => FileCause::System { action, errno },
+    pub(super) fn fail(&self, path: &Path, action: &'static str, obstacle: impl Into<Obstacle>) -> FileError {
+        let cause = match obstacle.into() {
+            Obstacle::Distrusted(distrust) => {
+                return FileError::new(&distrust.path, FileCause::Distrusted(distrust.why));
+            }
+            Obstacle::System(Errno::EINVAL) if !is_plain(path) => FileCause::NotPlain,
+            Obstacle::System(errno) => FileCause::System { action, errno },
         };
         FileError::new(&self.place(path), cause)
     }
@@ -158,8 +188,14 @@ impl Root {
     }
 }
 
+impl AsFd for Root {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
 /// The path below the root. `..` is refused and not resolved: a file is named in one way only.
-fn relative(path: &Path) -> nix::Result<&Path> {
+pub(super) fn relative(path: &Path) -> nix::Result<&Path> {
     let below = path.strip_prefix("/").map_err(|_| Errno::EINVAL)?;
     if path.components().any(|part| part == Component::ParentDir) {
         return Err(Errno::EINVAL);

@@ -13,9 +13,11 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::error::{FileCause, FileError};
 use super::file::{Attributes, FileId, FileKind, Stamp};
+use super::folder::Place;
 use super::process::effective_user;
 use super::root::Root;
 use super::step::{NEW, OLD, Spot, Step};
+use super::trust::Obstacle;
 
 impl Root {
     /// Writes `bytes` beside `path`, with its final mode and never with a wider one. `before` is what was seen at `path`:
@@ -46,11 +48,13 @@ impl Root {
         let mut missing: Vec<&Path> = Vec::new();
         let mut next = Some(path);
         while let Some(folder) = next {
-            match self.folder(folder, OFlag::O_PATH) {
+            match self.trusted(folder) {
                 Ok(_) => break,
-                Err(Errno::ENOENT) => missing.push(folder),
-                Err(Errno::ENOTDIR) => return Err(self.refuse(folder, FileCause::NotAFolder(FileKind::File))),
-                Err(errno) => return Err(self.fail(folder, "open", errno)),
+                Err(Obstacle::System(Errno::ENOENT)) => missing.push(folder),
+                Err(Obstacle::System(Errno::ENOTDIR)) => {
+                    return Err(self.refuse(folder, FileCause::NotAFolder(FileKind::File)));
+                }
+                Err(obstacle) => return Err(self.fail(folder, "open", obstacle)),
             }
             next = folder.parent();
         }
@@ -73,7 +77,8 @@ impl Root {
     /// needs has to be undone or kept before. Gives the paths that went.
     pub fn sweep(&self, folder: &Path) -> Result<Vec<PathBuf>, FileError> {
         let mut swept = Vec::new();
-        for listed in self.list(folder)?.unwrap_or_default() {
+        let Place::Open(open) = self.enter(folder)? else { return Ok(swept) };
+        for listed in open.list()? {
             let name = listed.name.as_encoded_bytes();
             let ours = name.starts_with(b".") && (name.ends_with(NEW.as_bytes()) || name.ends_with(OLD.as_bytes()));
             if !ours || listed.kind != FileKind::File {
@@ -91,7 +96,8 @@ impl Root {
 
     fn make_one_folder(&self, path: &Path, mode: u32) -> Result<Option<Step>, FileError> {
         let fail = |errno| self.fail(path, "create the folder", errno);
-        let (parent, name) = self.parent(path).map_err(fail)?;
+        let (parent, name) =
+            self.trusted_parent(path).map_err(|obstacle| self.fail(path, "create the folder", obstacle))?;
         let mode = Mode::from_bits_truncate(mode);
         match mkdirat(&parent, name, mode) {
             Ok(()) => {}

@@ -8,9 +8,10 @@
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, RenameFlags, renameat, renameat2};
+use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, renameat, renameat2};
 use nix::sys::stat::{Mode, fchmod, fstat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{FileCause, FileError};
 use super::file::{Attributes, FileId, FileKind, Stamp, look_in};
 use super::root::Root;
+use super::trust::Obstacle;
 
 /// One change of the file system. Dropping it does nothing: what is not taken has to be undone (which removes the staged
 /// file), what is taken has to be undone or kept (which removes the saved file).
@@ -166,9 +168,15 @@ impl Root {
 
     fn change_mode(&self, path: &Path, file: FileId, from: u32, to: u32) -> Result<(), FileError> {
         let fail = |errno| self.fail(path, "change the mode", errno);
-        let fd = self.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).map_err(fail)?;
-        let now = Attributes::of(&fstat(&fd).map_err(fail)?);
-        if now.stamp.id != file || now.mode != from {
+        let spot = self.spot(path)?;
+        let expect = |now: Attributes| now.stamp.id == file && now.mode == from;
+        // Looked at first: what else may stand there by now is not opened.
+        if !spot.look(spot.name)?.is_some_and(|(_, now)| expect(now)) {
+            return Err(self.changed(path));
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let fd = openat(&spot.folder, spot.name, flags, Mode::empty()).map_err(fail)?;
+        if !expect(Attributes::of(&fstat(&fd).map_err(fail)?)) {
             return Err(self.changed(path));
         }
         fchmod(&fd, Mode::from_bits_truncate(to)).map_err(fail)
@@ -179,24 +187,25 @@ impl Root {
     }
 
     pub(super) fn spot<'r>(&'r self, path: &'r Path) -> Result<Spot<'r>, FileError> {
-        let (folder, name) = self.parent(path).map_err(|errno| self.fail(path, "open the folder", errno))?;
+        let found = self.trusted_parent(path);
+        let (folder, name) = found.map_err(|obstacle| self.fail(path, "open the folder", obstacle))?;
         let (new, old) = (self.beside(name, NEW), self.beside(name, OLD));
         Ok(Spot { root: self, path, folder, name, new, old })
     }
 
     fn spot_if_there<'r>(&'r self, path: &'r Path) -> Result<Option<Spot<'r>>, FileError> {
-        match self.parent(path) {
-            Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
+        match self.trusted_parent(path) {
+            Err(Obstacle::System(Errno::ENOENT | Errno::ENOTDIR)) => Ok(None),
             _ => self.spot(path).map(Some),
         }
     }
 }
 
-/// A target with the two names beside it, in their open folder: a folder swapped for another meanwhile plays no part.
+/// A target with the two names beside it, in their open trusted folder: one swapped for another meanwhile plays no part.
 pub(super) struct Spot<'r> {
     root: &'r Root,
     path: &'r Path,
-    pub(super) folder: OwnedFd,
+    pub(super) folder: Arc<OwnedFd>,
     pub(super) name: &'r OsStr,
     pub(super) new: OsString,
     pub(super) old: OsString,

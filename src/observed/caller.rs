@@ -6,7 +6,7 @@ use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
 use super::ObserveError;
-use super::certificate::FILE_LIMIT;
+use super::place::FILE_LIMIT;
 use super::served::{CallerKind, Depth, Stranger};
 use crate::desired::{Desired, KeySource};
 use crate::host::{Entry, FileError, Root};

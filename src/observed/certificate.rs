@@ -2,17 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
 
-use super::{Found, ObserveError, Seen};
+use super::place::{Places, see, see_anywhere};
+use super::{ObserveError, Seen};
 use crate::desired::{Desired, DesiredClient, KeySource, Layout};
-use crate::host::{Entry, FileError, Root, on_all_cores};
+use crate::host::{FileError, Place, Root, on_all_cores};
 use crate::pki::{CertFacts, Certificate, Fingerprint, PublicKey, Request, StoredKey};
-
-/// No file that is read here is larger on a sane host.
-pub const FILE_LIMIT: usize = 1024 * 1024;
 
 /// The CA's files.
 #[derive(Debug)]
@@ -85,25 +83,39 @@ pub struct Certificates {
 }
 
 /// Reads them all, on all cores.
-pub fn read(root: &Root, desired: &Desired) -> Result<Certificates, ObserveError> {
+pub fn read(root: &Root, desired: &Desired, places: &mut Places) -> Result<Certificates, ObserveError> {
     let layout = &desired.layout;
+    let place = places.enter(layout.directory())?;
     let mut pem = Vec::new();
-    let certificate = see(root, &layout.ca_certificate(), |bytes| {
+    let certificate = see(&place, layout.ca_certificate(), |bytes| {
         bytes.clone_into(&mut pem);
         Certificate::parse_all(bytes).map_err(|error| unfit(&error, None))
     })?;
-    let ca = ObservedCa { certificate, key: see_key(root, &layout.ca_key())? };
+    let ca = ObservedCa { certificate, key: see_key(&place, layout.ca_key())? };
     let trusted = ca.certificate.present().map(Vec::as_slice).unwrap_or_default();
     let original = ca.fingerprints().map(|fingerprints| Original { pem, fingerprints });
     let server = ObservedLeaf {
-        certificate: see_leaf(root, &layout.server_certificate(), trusted)?,
-        key: Some(see_key(root, &layout.server_key())?),
+        certificate: see_leaf(&place, layout.server_certificate(), trusted)?,
+        key: Some(see_key(&place, layout.server_key())?),
     };
-    let clients =
-        on_all_cores(&desired.clients, |client| see_client(root, layout, client, trusted, original.as_ref()))?;
-    let orphans = see_orphans(root, desired, trusted)?;
+    let all = place.enter(CLIENTS)?;
+    places.note(&all);
+    let reader = Reader { root, layout, all: &all, trusted, original };
+    let seen = on_all_cores(&desired.clients, |client| reader.client(client))?;
+    let mut clients = Vec::with_capacity(seen.len());
+    for (client, place) in seen {
+        // A place is an open file: of thousands of clients none is kept, but what bars the way.
+        if let Some(place) = place {
+            places.note(&place);
+        }
+        clients.push(client);
+    }
+    let orphans = reader.orphans(desired, places)?;
     Ok(Certificates { ca, server, clients, orphans })
 }
+
+/// The name of the folder of all clients.
+const CLIENTS: &str = "clients";
 
 /// `ca.pem` and what it holds, so that its copies need no parsing.
 struct Original {
@@ -111,61 +123,73 @@ struct Original {
     fingerprints: Vec<Fingerprint>,
 }
 
-fn see_client(
-    root: &Root,
-    layout: &Layout,
-    client: &DesiredClient,
-    trusted: &[Certificate],
-    original: Option<&Original>,
-) -> Result<ObservedClient, FileError> {
-    let name = &client.name;
-    let certificate = see_leaf(root, &layout.client_certificate(name), trusted)?;
-    let (key, request) = match &client.key {
-        KeySource::Host => (Some(see_key(root, &layout.client_key(name))?), None),
-        KeySource::Request(path) => (None, Some(see_request(root, path)?)),
-    };
-    let ca = see(root, &layout.client_ca(name), |pem| match original {
-        Some(original) if original.pem == pem => Ok(original.fingerprints.clone()),
-        _ => fingerprints(pem),
-    })?;
-    Ok(ObservedClient { name: name.clone(), leaf: ObservedLeaf { certificate, key }, ca, request })
+/// What reading a client's files takes.
+struct Reader<'a> {
+    root: &'a Root,
+    layout: &'a Layout,
+    all: &'a Place<'a>,
+    trusted: &'a [Certificate],
+    original: Option<Original>,
 }
 
-/// A folder counts as a client's once it holds a certificate or a key: others are none of our business.
-fn see_orphans(root: &Root, desired: &Desired, trusted: &[Certificate]) -> Result<Vec<Orphan>, FileError> {
-    let layout = &desired.layout;
-    let known: BTreeSet<&str> = desired.clients.iter().map(|client| client.name.as_str()).collect();
-    let mut orphans = Vec::new();
-    for entry in root.list(&layout.clients())?.unwrap_or_default() {
-        let Some(name) = entry.folder_name().filter(|name| !known.contains(name)) else { continue };
-        let certificate = see_leaf(root, &layout.client_certificate(name), trusted)?;
-        let key = see(root, &layout.client_key(name), |_| Ok(()))?;
-        if certificate.is_missing() && key.is_missing() {
-            continue;
-        }
-        let ca = see(root, &layout.client_ca(name), |_| Ok(()))?;
-        orphans.push(Orphan { name: name.to_owned(), certificate, key, ca });
+impl<'a> Reader<'a> {
+    /// A client, and its place where that is not trusted.
+    fn client(&self, client: &DesiredClient) -> Result<(ObservedClient, Option<Place<'a>>), FileError> {
+        let (name, layout) = (&client.name, self.layout);
+        let place = self.all.enter(name)?;
+        let certificate = see_leaf(&place, layout.client_certificate(name), self.trusted)?;
+        let (key, request) = match &client.key {
+            KeySource::Host => (Some(see_key(&place, layout.client_key(name))?), None),
+            KeySource::Request(path) => (None, Some(see_request(self.root, path)?)),
+        };
+        let ca = see(&place, layout.client_ca(name), |pem| match &self.original {
+            Some(original) if original.pem == pem => Ok(original.fingerprints.clone()),
+            _ => fingerprints(pem),
+        })?;
+        let leaf = ObservedLeaf { certificate, key };
+        let barred = matches!(place, Place::Distrusted(_)).then_some(place);
+        Ok((ObservedClient { name: name.clone(), leaf, ca, request }, barred))
     }
-    Ok(orphans)
+
+    /// A folder counts as a client's once it holds a certificate or a key: others are none of our business.
+    fn orphans(&self, desired: &Desired, places: &mut Places) -> Result<Vec<Orphan>, FileError> {
+        let layout = self.layout;
+        let known: BTreeSet<&str> = desired.clients.iter().map(|client| client.name.as_str()).collect();
+        let mut orphans = Vec::new();
+        let Place::Open(folder) = self.all else { return Ok(orphans) };
+        for entry in folder.list()? {
+            let Some(name) = entry.folder_name().filter(|name| !known.contains(name)) else { continue };
+            let place = self.all.enter(name)?;
+            places.note(&place);
+            let certificate = see_leaf(&place, layout.client_certificate(name), self.trusted)?;
+            let key = see(&place, layout.client_key(name), |_| Ok(()))?;
+            if certificate.is_missing() && key.is_missing() {
+                continue;
+            }
+            let ca = see(&place, layout.client_ca(name), |_| Ok(()))?;
+            orphans.push(Orphan { name: name.to_owned(), certificate, key, ca });
+        }
+        Ok(orphans)
+    }
 }
 
-fn see_leaf(root: &Root, path: &Path, trusted: &[Certificate]) -> Result<Seen<LeafFacts>, FileError> {
-    see(root, path, |pem| {
+fn see_leaf(place: &Place, path: PathBuf, trusted: &[Certificate]) -> Result<Seen<LeafFacts>, FileError> {
+    see(place, path, |pem| {
         let certificate = Certificate::parse(pem).map_err(|error| unfit(&error, None))?;
         let is_signed_by_ca = trusted.first().is_some_and(|ca| certificate.is_signed_by(ca));
         Ok(LeafFacts { facts: certificate.facts, is_signed_by_ca })
     })
 }
 
-fn see_key(root: &Root, path: &Path) -> Result<Seen<KeyFacts>, FileError> {
-    see(root, path, |pem| match StoredKey::parse(pem).map_err(|error| unfit(&error, error.hint()))? {
+fn see_key(place: &Place, path: PathBuf) -> Result<Seen<KeyFacts>, FileError> {
+    see(place, path, |pem| match StoredKey::parse(pem).map_err(|error| unfit(&error, error.hint()))? {
         StoredKey::Plain(key) => Ok(KeyFacts::Plain(key.public_key().clone())),
         StoredKey::Encrypted(_) => Ok(KeyFacts::Encrypted),
     })
 }
 
 fn see_request(root: &Root, path: &Path) -> Result<Seen<PublicKey>, FileError> {
-    see(root, path, |pem| Ok(Request::parse(pem).map_err(|error| unfit(&error, error.hint()))?.public_key))
+    see_anywhere(root, path, |pem| Ok(Request::parse(pem).map_err(|error| unfit(&error, error.hint()))?.public_key))
 }
 
 fn fingerprints(pem: &[u8]) -> Result<Vec<Fingerprint>, String> {
@@ -178,20 +202,6 @@ fn unfit(error: &impl Display, hint: Option<&str>) -> String {
     let error = error.to_string();
     let end = error.strip_prefix("it ").map_or_else(|| format!("can't be used: {error}"), str::to_owned);
     hint.map_or(end.clone(), |hint| format!("{end}: {hint}"))
-}
-
-/// Reads one file and says what it holds; that it is not what it should be is a fact, not an error.
-pub fn see<T>(root: &Root, path: &Path, parse: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<Seen<T>, FileError> {
-    let (attributes, found) = match root.read(path, FILE_LIMIT)? {
-        Entry::Missing => (None, Found::Missing),
-        Entry::Denied => (None, Found::Denied),
-        Entry::NotAFile(kind) => (None, Found::Unusable(format!("is {kind}, not a regular file"))),
-        Entry::File(contents) => {
-            let found = parse(&contents.bytes).map_or_else(Found::Unusable, Found::Present);
-            (Some(contents.attributes), found)
-        }
-    };
-    Ok(Seen { path: path.to_owned(), attributes, found })
 }
 
 impl ObservedCa {

@@ -4,12 +4,13 @@
 mod caller;
 mod certificate;
 mod daemon;
+mod place;
 mod program;
 mod served;
 mod service;
 pub mod unit;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
 
@@ -17,8 +18,11 @@ use crate::desired::Desired;
 use crate::host::Root;
 use crate::pki::Authority;
 
-pub use crate::host::Attributes;
-pub use certificate::{FILE_LIMIT, KeyFacts, LeafFacts, ObservedCa, ObservedClient, ObservedLeaf, Orphan};
+use place::{OWN_FOLDER, Places};
+
+pub use crate::host::{Attributes, Distrust, Why};
+pub use certificate::{KeyFacts, LeafFacts, ObservedCa, ObservedClient, ObservedLeaf, Orphan};
+pub use place::FILE_LIMIT;
 pub use served::{Answer, CallerKind, Depth, Served, Stranger, Trial};
 pub use service::{Containers, ServiceFacts, Systemd, containers, is_answering, read as read_service};
 pub use unit::files::ObservedUnit;
@@ -26,6 +30,10 @@ pub use unit::files::ObservedUnit;
 /// What the host is.
 #[derive(Debug)]
 pub struct Observed {
+    /// Where the root is; for commands that a person is given.
+    pub root: PathBuf,
+    /// What somebody else could change on the way to the folders that an apply writes in. Nothing behind it was read.
+    pub distrusted: Vec<Distrust>,
     /// Whom the files of this root belong to: root's on a live host, the observer's elsewhere.
     pub owner: u32,
     /// The CA's files.
@@ -68,6 +76,8 @@ pub enum Found<T> {
     Missing,
     /// The observer may not read it.
     Denied,
+    /// Somebody else could change the folder that it stands in; it was not read.
+    Distrusted,
     /// It is not what it should be; why.
     Unusable(String),
     /// This.
@@ -118,18 +128,25 @@ impl Observed {
         authority: Option<&Authority>,
         now: OffsetDateTime,
     ) -> Result<Self, ObserveError> {
-        let certificates = certificate::read(root, desired)?;
+        let mut places = Places::new(root);
+        let certificates = certificate::read(root, desired, &mut places)?;
+        let daemon_json = daemon::read(&desired.layout, &mut places)?;
+        let unit = unit::files::read(root, desired, &mut places)?;
+        places.enter(Path::new(OWN_FOLDER))?;
         let systemd = service::read(root, &desired.unit.name)?;
         let served = match &systemd {
-            Systemd::Asked(service) if service.is_active() => {
+            // Keys of the callers may be behind what is not trusted.
+            Systemd::Asked(service) if service.is_active() && places.distrusted.is_empty() => {
                 served::read(root, desired, &certificates, depth, authority, now)?
             }
             _ => Vec::new(),
         };
         Ok(Self {
+            root: root.place(Path::new("/")),
+            distrusted: places.distrusted,
             owner: root.owner(),
-            daemon_json: daemon::read(root, &desired.layout)?,
-            unit: unit::files::read(root, desired)?,
+            daemon_json,
+            unit,
             program: program::read(root),
             systemd,
             served,

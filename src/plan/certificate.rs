@@ -80,7 +80,7 @@ impl Comparison<'_> {
         self.draft.refuse_in_the_way(certificate);
         let mut reasons = match &certificate.found {
             Found::Missing => vec![Reason::Missing],
-            Found::Denied => Vec::new(),
+            Found::Denied | Found::Distrusted => Vec::new(),
             Found::Unusable(why) => vec![Reason::Unreadable { why: why.clone() }],
             Found::Present(found) => self.leaf_reasons(spec, found, source, request),
         };
@@ -181,7 +181,7 @@ impl Comparison<'_> {
             Found::Present(found) if wanted.as_ref() == Some(found) => {
                 return self.draft.change_attributes(resource, copy, attributes::PUBLIC, self.observed);
             }
-            Found::Denied => return,
+            Found::Denied | Found::Distrusted => return,
             Found::Unusable(why) => (Action::Update, Reason::Unreadable { why: why.clone() }),
             Found::Present(_) => (Action::Update, Reason::CopyDiffers),
         };
@@ -246,7 +246,7 @@ fn key_reason(key: &Seen<KeyFacts>, facts: Option<&CertFacts>) -> Option<Reason>
     match &key.found {
         // Without a certificate there is a reason already.
         Found::Missing => facts.map(|_| Reason::KeyMissing),
-        Found::Denied => None,
+        Found::Denied | Found::Distrusted => None,
         Found::Unusable(why) => Some(Reason::Unreadable { why: format!("has a key file that {why}") }),
         Found::Present(KeyFacts::Encrypted) => {
             Some(Reason::Unreadable { why: "has a key file that is encrypted: nobody could unlock it".to_owned() })

@@ -42,7 +42,7 @@ pub fn compare(desired: &Desired, observed: &Observed, draft: &mut Draft) -> Dae
     let before = match &seen.found {
         Found::Present(bytes) => daemon_json::decode(bytes).map(Some),
         Found::Missing => Ok(None),
-        Found::Denied | Found::Unusable(_) => return DaemonDifference::default(),
+        Found::Denied | Found::Distrusted | Found::Unusable(_) => return DaemonDifference::default(),
     };
     let merged = before.and_then(|before| Ok((before, daemon_json::merge(before, &desired.daemon.patch)?)));
     let (before, merged) = match merged {

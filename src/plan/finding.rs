@@ -5,12 +5,26 @@ use std::path::PathBuf;
 use time::OffsetDateTime;
 
 use super::daemon_json::JsonError;
+use crate::observed::Distrust;
 use crate::observed::unit::Origin;
 use crate::pki::{DistinguishedName, KeyAlgorithm};
 
 /// Why nothing can be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
+    /// On the way to a folder that is written in stands what somebody else could change.
+    Distrusted(Distrust),
+    /// Somebody else could have written a file that everything else is measured by.
+    Exposed {
+        /// Where it is; with another root it includes that root.
+        path: PathBuf,
+        /// How.
+        how: Exposure,
+        /// Whom it should belong to.
+        owner: u32,
+        /// The mode that it should have, octal.
+        mode: u32,
+    },
     /// Something else stands where a regular file should be: a link, a folder, a device.
     NotAFile {
         /// Where.
@@ -152,6 +166,17 @@ pub enum Refusal {
     },
     /// `live-restore: true` on a node of a swarm: dockerd would not start.
     LiveRestoreInSwarm,
+}
+
+/// How somebody else could have written a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exposure {
+    /// It is this user's.
+    Owner(u32),
+    /// Its mode lets others write, `07777`.
+    Mode(u32),
+    /// It has further names: as many in all.
+    Links(u64),
 }
 
 impl Refusal {

@@ -14,6 +14,7 @@ mod reason;
 mod recover;
 mod restart;
 mod served;
+mod trust;
 mod unit;
 
 use time::OffsetDateTime;
@@ -22,7 +23,7 @@ use crate::desired::Desired;
 use crate::observed::{Found, Observed, Seen};
 
 pub use change::{Action, After, Change, Issue, IssueKey, Resource};
-pub use finding::{Note, Refusal};
+pub use finding::{Exposure, Note, Refusal};
 pub use reason::{Moment, Reason};
 pub use restart::{Activation, DaemonStep};
 
@@ -73,6 +74,7 @@ impl Plan {
     /// Compares.
     pub fn new(desired: &Desired, observed: &Observed, now: OffsetDateTime) -> Self {
         let mut draft = Draft::default();
+        trust::judge(observed, &mut draft);
         certificate::compare(desired, observed, now, &mut draft);
         let daemon = daemon::compare(desired, observed, &mut draft);
         let unit = unit::compare(desired, observed, &daemon, &mut draft);

@@ -15,7 +15,7 @@ pub fn compare(desired: &Desired, observed: &Observed, draft: &mut Draft) -> boo
     draft.refuse_in_the_way(seen);
     let wanted = desired.unit.recover.then(|| text(desired, &observed.program));
     let (action, before, reason) = match (&seen.found, &wanted) {
-        (Found::Missing, None) | (Found::Denied, _) => return false,
+        (Found::Missing, None) | (Found::Denied | Found::Distrusted, _) => return false,
         (Found::Unusable(_), _) if seen.attributes.is_none() => return false,
         (Found::Missing, Some(_)) => (Action::Create, None, Reason::Missing),
         (Found::Present(found), Some(wanted)) if found == wanted => return false,

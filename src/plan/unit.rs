@@ -141,7 +141,7 @@ fn write(observed: &Observed, drop_in: &DropIn, draft: &mut Draft) -> bool {
         Found::Present(text) => (Action::Update, Some(text.clone()), Reason::TextDiffers),
         Found::Missing => (Action::Create, None, Reason::Missing),
         Found::Unusable(why) => (Action::Update, None, Reason::Unreadable { why: why.clone() }),
-        Found::Denied => return false,
+        Found::Denied | Found::Distrusted => return false,
     };
     draft.changes.push(Change {
         resource: Resource::DropIn,

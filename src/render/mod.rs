@@ -6,6 +6,7 @@ pub mod json;
 mod page;
 pub mod status;
 pub mod text;
+mod trust;
 pub mod words;
 
 pub use page::Page;

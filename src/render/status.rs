@@ -42,6 +42,7 @@ fn add_certificate<T>(page: &mut Page, name: &str, seen: &Seen<T>, facts: Option
     match (&seen.found, facts) {
         (Found::Missing, _) => page.line(2, REMOVED, "missing"),
         (Found::Denied, _) => page.line(2, REMOVED, "may not be read"),
+        (Found::Distrusted, _) => page.line(2, REMOVED, "not read: somebody else could change its folder"),
         (Found::Unusable(why), _) => page.line(2, REMOVED, why),
         (Found::Present(_), Some(facts)) => add_facts(page, facts, now),
         (Found::Present(_), None) => {}

@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use super::trust;
 use crate::observed::unit::Origin;
 use crate::pki::San;
 use crate::plan::{Action, Moment, Note, Reason, Refusal};
@@ -151,6 +152,8 @@ fn listed(names: &[String]) -> String {
 /// A refusal as a sentence, and what to do about it.
 pub fn refusal(refusal: &Refusal) -> (String, String) {
     match refusal {
+        Refusal::Distrusted(distrust) => trust::distrust(distrust),
+        Refusal::Exposed { path, how, owner, mode } => trust::exposed(path, *how, *owner, *mode),
         Refusal::NotAFile { path, what } => {
             (format!("{} {what}", path.display()), "put a regular file in its place, or remove it".to_owned())
         }

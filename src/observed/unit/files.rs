@@ -6,7 +6,7 @@ use super::{SEARCH_FOLDERS, Unit, UnitError, UnitFile, drop_in_folders};
 use crate::desired::Desired;
 use crate::host::{Entry, FileError, FileKind, Root};
 use crate::observed::Seen;
-use crate::observed::certificate::{FILE_LIMIT, see};
+use crate::observed::place::{FILE_LIMIT, Places, see};
 
 /// The files of a unit.
 #[derive(Debug)]
@@ -35,10 +35,11 @@ enum ReadError {
 }
 
 /// Reads them.
-pub fn read(root: &Root, desired: &Desired) -> Result<ObservedUnit, FileError> {
+pub fn read(root: &Root, desired: &Desired, places: &mut Places) -> Result<ObservedUnit, FileError> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| "is not UTF-8".to_owned());
-    let drop_in = see(root, &desired.layout.drop_in(), text)?;
-    let recover = see(root, &desired.layout.recover_unit(), text)?;
+    let (drop_in, recover) = (desired.layout.drop_in(), desired.layout.recover_unit());
+    let drop_in = see(&places.enter_folder_of(&drop_in)?, drop_in, text)?;
+    let recover = see(&places.enter_folder_of(&recover)?, recover, text)?;
     let files = match read_files(root, &desired.unit.name) {
         Ok(files) => Ok(files),
         Err(ReadError::Unit(error)) => Err(error),
@@ -59,7 +60,7 @@ fn read_files(root: &Root, name: &str) -> Result<UnitFiles, ReadError> {
 fn candidates(root: &Root, name: &str) -> Result<Vec<PathBuf>, FileError> {
     let mut paths: Vec<PathBuf> = SEARCH_FOLDERS.iter().map(|folder| Path::new(folder).join(name)).collect();
     for folder in drop_in_folders(name) {
-        let entries = root.list(&folder)?.unwrap_or_default();
+        let entries = root.list_anywhere(&folder)?.unwrap_or_default();
         let names = entries.into_iter().map(|entry| folder.join(entry.name));
         paths.extend(names.filter(|path| path.extension().is_some_and(|extension| extension == "conf")));
     }
@@ -76,13 +77,13 @@ fn read_all(root: &Root, paths: impl IntoIterator<Item = PathBuf>) -> Result<Vec
 
 /// A link is followed once: to /dev/null it masks, and else the file is kept elsewhere.
 fn read_one(root: &Root, path: &Path) -> Result<Option<UnitFile>, ReadError> {
-    let mut entry = root.read(path, FILE_LIMIT)?;
+    let mut entry = root.read_anywhere(path, FILE_LIMIT)?;
     if let Entry::NotAFile(FileKind::Symlink) = entry {
         let Some(target) = root.read_link(path)? else { return Ok(None) };
         if target == "/dev/null" {
             return Ok(Some(UnitFile { path: path.to_owned(), text: String::new() }));
         }
-        entry = root.read(&path.parent().unwrap_or(Path::new("/")).join(target), FILE_LIMIT)?;
+        entry = root.read_anywhere(&path.parent().unwrap_or(Path::new("/")).join(target), FILE_LIMIT)?;
     }
     match entry {
         Entry::File(contents) => Ok(Some(UnitFile::decode(path, &contents.bytes)?)),
