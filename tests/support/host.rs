@@ -230,6 +230,11 @@ impl HostCommand {
         self
     }
 
+    /// Itself, for who runs it in another way.
+    pub fn into_command(self) -> Command {
+        self.command
+    }
+
     /// Runs it.
     pub fn run(self) -> Ran {
         Ran::run(&self.command, &self.input, self.limit)
