@@ -10,6 +10,9 @@
 mod apply;
 pub mod cli;
 mod desired;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod manifest;
 mod observed;

@@ -7,6 +7,8 @@ mod check;
 mod decode;
 mod endpoint;
 mod faults;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod load;
 mod locate;
 mod name;

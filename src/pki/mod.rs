@@ -2,6 +2,8 @@
 //! This stage knows nothing of Docker, of the manifest or of files.
 
 mod armor;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod issue;
 mod key;
 mod parse;

@@ -90,6 +90,19 @@ impl EncryptedKey {
         Ok(Self { parameters, ciphertext: ciphertext.to_vec() })
     }
 
+    /// Whether it can be unlocked within milliseconds: what a fuzz target may try thousands of times a second.
+    #[cfg(fuzzing)]
+    pub fn is_cheap(&self) -> bool {
+        match &self.parameters.kdf {
+            Kdf::Pbkdf2(pbkdf2) => pbkdf2.iteration_count <= 4096,
+            Kdf::Scrypt(scrypt) => {
+                let size = scrypt.cost_parameter.saturating_mul(u64::from(scrypt.block_size));
+                size.saturating_mul(u64::from(scrypt.parallelization)) <= 8192
+            }
+            _ => true,
+        }
+    }
+
     /// Unlocks it; a wrong passphrase and a damaged file can't always be told apart.
     pub fn unlock(&self, passphrase: &Passphrase) -> Result<PrivateKey, KeyError> {
         let plain = self.parameters.decrypt(passphrase.usable()?, &self.ciphertext).map(Zeroizing::new);
