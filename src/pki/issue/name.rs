@@ -56,6 +56,10 @@ pub(super) fn check_rewritable(ca: &Certificate) -> Result<(), String> {
             return Err(format!("a part of its subject has several values at once ({})", ca.facts.subject));
         }
         for attribute in rdn.iter() {
+            // asn1-rs misreads those above 2.47, such as 2.999, and rcgen panics at what comes of them.
+            if components(&attribute.attr_type().to_id_string()).is_err() {
+                return Err(format!("its subject has an attribute of an unusual kind ({})", ca.facts.subject));
+            }
             if !seen.insert(attribute.attr_type().to_id_string()) {
                 return Err(format!("its subject has two values of one kind ({})", ca.facts.subject));
             }

@@ -203,6 +203,13 @@ fn a_ca_that_can_not_sign_is_refused() {
         let error = Authority::open(certificate, key).err().unwrap().to_string();
         assert!(error.starts_with("can't sign with this CA: ") && error.contains(part), "{error}");
     }
+    // The attribute `name` (55 04 29) becomes 2.999 as it is read.
+    let (mut certificate, key) = openssl_ca(&folder, "/name=x/CN=CA", &[]);
+    while let Some(at) = certificate.der.windows(5).position(|bytes| bytes == [6, 3, 0x55, 4, 0x29]) {
+        certificate.der[at + 2..at + 4].copy_from_slice(&[0x88, 0x37]);
+    }
+    let odd = Authority::open(Certificate::from_der(&certificate.der).unwrap(), key).err().unwrap().to_string();
+    assert!(odd.contains("an attribute of an unusual kind (3.16.55.41 = x"), "{odd}");
     let (certificate, _) = openssl_ca(&folder, "/CN=CA", &[]);
     let other = Authority::open(certificate, generate(KeyAlgorithm::EcdsaP256)).err();
     assert!(matches!(other, Some(IssueError::KeyDiffers)));
