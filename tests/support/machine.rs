@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -23,7 +24,8 @@ pub struct Machine {
     /// The process to kill, while there is one: first `unshare`, then nspawn, which `unshare` waits for.
     alive: Option<u32>,
     leader: u32,
-    ended: Receiver<()>,
+    /// Behind a lock so that threads may share a host.
+    ended: Mutex<Receiver<()>>,
     // Last: a group can be removed only when its processes are gone.
     _group: Group,
 }
@@ -54,6 +56,7 @@ impl Machine {
             .stdout(console.reopen().expect("the console file opens"))
             .stderr(console.reopen().expect("the console file opens"));
         let (unshare, ended) = keep(command);
+        let ended = Mutex::new(ended);
 
         let mut machine = Self { name, console, alive: Some(unshare), leader: 0, ended, _group: group };
         let nspawn = machine.wait_for_child(unshare, None);
@@ -79,10 +82,14 @@ impl Machine {
 
     /// Waits until nspawn has ended by itself.
     pub fn wait_for_end(&mut self) {
-        match self.ended.recv_timeout(PATIENCE) {
+        match self.ended_within(PATIENCE) {
             Ok(()) | Err(RecvTimeoutError::Disconnected) => self.alive = None,
             Err(RecvTimeoutError::Timeout) => panic!("{} does not power off:\n{}", self.name, self.console()),
         }
+    }
+
+    fn ended_within(&self, limit: Duration) -> Result<(), RecvTimeoutError> {
+        self.ended.lock().expect("no thread panics while it waits").recv_timeout(limit)
     }
 
     fn wait_for_child(&self, parent: u32, name: Option<&str>) -> u32 {
@@ -91,7 +98,7 @@ impl Machine {
             if let Some(child) = child_of(parent, name) {
                 return child;
             }
-            if self.ended.recv_timeout(Duration::from_millis(20)) != Err(RecvTimeoutError::Timeout) {
+            if self.ended_within(Duration::from_millis(20)) != Err(RecvTimeoutError::Timeout) {
                 break;
             }
         }
@@ -106,7 +113,7 @@ impl Drop for Machine {
         // nspawn is PID 1 of a PID namespace that holds the whole host: the kernel ends all of it. One that ended by
         // itself meanwhile can't be killed, which is no failure.
         let killed = i32::try_from(alive).map(|pid| signal::kill(Pid::from_raw(pid), Signal::SIGKILL));
-        if self.ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+        if self.ended_within(PATIENCE) == Err(RecvTimeoutError::Timeout) {
             eprintln!("{}: not ended: {killed:?}", self.name);
         }
     }
