@@ -8,6 +8,7 @@
 mod cgroup;
 mod container;
 mod dockseal;
+mod failing;
 mod host;
 mod machine;
 mod markdown;
@@ -17,6 +18,7 @@ mod site;
 mod tree;
 
 pub use dockseal::Dockseal;
+pub use failing::{Before, EVERYWHERE, LIVE, listening};
 pub use host::{Host, HostCommand, Suite};
 pub use machine::cache;
 pub use markdown::{Block, blocks};
