@@ -11,6 +11,8 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
 use super::dockseal::Dockseal;
 use super::machine::{Machine, cache};
 use super::ran::Ran;
@@ -34,6 +36,8 @@ pub struct Host {
     suite: Suite,
     machine: Machine,
     boot_time: Duration,
+    // Behind the machine: it goes when nothing uses it any more.
+    disk: Option<TempDir>,
 }
 
 /// A command to be run on a host, or only in its network: `host.command(["docker", "ps"]).env("K", "v").run()`.
@@ -69,10 +73,30 @@ impl Suite {
 impl Host {
     /// Boots a host and waits until docker.service serves and no job of the boot is left.
     pub fn boot(suite: Suite) -> Self {
+        Self::boot_with(suite, None)
+    }
+
+    /// The same with a disk that outlives a power cut.
+    pub fn boot_with_disk(suite: Suite) -> Self {
+        let memory = Path::new("/dev/shm");
+        let disk = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
+        Self::boot_with(suite, Some(disk.expect("a folder for the disk")))
+    }
+
+    /// Ends every process of the host at once, and boots it again from its disk. What was written but not synced is not
+    /// lost: that much the kernel of this machine keeps.
+    pub fn cut_power(self) -> Self {
+        let Self { suite, machine, disk, .. } = self;
+        assert!(disk.is_some(), "a host without a disk loses everything");
+        drop(machine);
+        Self::boot_with(suite, disk)
+    }
+
+    fn boot_with(suite: Suite, disk: Option<TempDir>) -> Self {
         let slot = boot_slot();
         let start = Instant::now();
-        let machine = Machine::start(suite.name());
-        let mut host = Self { suite, machine, boot_time: Duration::ZERO };
+        let machine = Machine::start(suite.name(), disk.as_ref().map(TempDir::path));
+        let mut host = Self { suite, machine, boot_time: Duration::ZERO, disk };
         // systemd listens only a moment after it was started; a unit that failed (no kernel module can be loaded here)
         // is no concern, docker.service is.
         let up = host.sh("until systemctl is-system-running --wait 2>/dev/null | grep -qE 'running|degraded'; do

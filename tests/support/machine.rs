@@ -36,8 +36,8 @@ pub fn cache() -> PathBuf {
 }
 
 impl Machine {
-    /// Starts the root of `suite` and waits until its systemd runs.
-    pub fn start(suite: &str) -> Self {
+    /// Starts the root of `suite` and waits until its systemd runs. What it writes is kept in `disk`, if there is one.
+    pub fn start(suite: &str, disk: Option<&Path>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("dockseal-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let root = cache().join(suite);
@@ -50,7 +50,7 @@ impl Machine {
             .args(["--pdeathsig", "KILL", "--"])
             .args(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"])
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/boot-host"))
-            .args([root.as_os_str(), name.as_ref()])
+            .args([root.as_os_str(), name.as_ref(), disk.map_or("".as_ref(), Path::as_os_str)])
             .args(group.folders())
             .stdin(Stdio::null())
             .stdout(console.reopen().expect("the console file opens"))
