@@ -15,6 +15,7 @@ mod markdown;
 mod ran;
 mod service;
 mod site;
+mod strace;
 mod tree;
 
 pub use dockseal::Dockseal;
@@ -26,4 +27,5 @@ pub use ran::Ran;
 pub use service::MANIFEST;
 pub(crate) use service::on_each_suite;
 pub use site::Site;
+pub use strace::{Call, Traced};
 pub use tree::{Node, Tree, lay_over, put, set_mode};

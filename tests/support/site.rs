@@ -20,7 +20,17 @@ impl Site {
 
     /// Made of trees of `tests/hosts/`.
     pub fn of(hosts: &[&str], manifest: &str) -> Self {
-        let site = Self { folder: TempDir::new().unwrap() };
+        Self::below(&std::env::temp_dir(), hosts, manifest)
+    }
+
+    /// The same in memory, where it can be: thousands of runs shall not wait for a disk.
+    pub fn in_memory(hosts: &[&str], manifest: &str) -> Self {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() { Self::below(memory, hosts, manifest) } else { Self::of(hosts, manifest) }
+    }
+
+    fn below(place: &Path, hosts: &[&str], manifest: &str) -> Self {
+        let site = Self { folder: TempDir::new_in(place).unwrap() };
         fs::create_dir(site.root()).unwrap();
         for host in hosts {
             lay_over(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hosts").join(host), &site.root());
@@ -32,6 +42,31 @@ impl Site {
     /// Another manifest.
     pub fn manifest(&self, text: &str) {
         put(&self.folder.path().join("host.yaml"), text.as_bytes());
+    }
+
+    /// The folder that holds the manifest and the root.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Keeps a copy of the root for [`Site::reset`].
+    pub fn save(&self) {
+        self.copy("root", "saved");
+    }
+
+    /// The root as it was saved; its files are others of the same bytes, modes, owners and times.
+    pub fn reset(&self) {
+        self.copy("saved", "root");
+    }
+
+    fn copy(&self, from: &str, to: &str) {
+        let target = self.folder.path().join(to);
+        if target.exists() {
+            fs::remove_dir_all(&target).unwrap();
+        }
+        let mut command = Command::new("/usr/bin/cp");
+        command.args(["-a", from, to]).current_dir(self.folder.path());
+        Ran::run(&command, b"", Duration::from_secs(60)).ok();
     }
 
     /// The root.

@@ -16,6 +16,8 @@ pub struct Tree(pub BTreeMap<String, Node>);
 pub struct Node {
     /// `st_mode`, type included.
     pub mode: u32,
+    /// User and group.
+    pub owner: (u32, u32),
     /// Of a file its bytes, of a symlink its target.
     pub bytes: Vec<u8>,
     /// Inode, last write and last change.
@@ -45,18 +47,41 @@ impl Tree {
                 self.add(&entry.path(), if name.is_empty() { below } else { format!("{name}/{below}") });
             }
         }
-        self.0.insert(name, Node { mode: found.mode(), bytes, stamp: (found.ino(), times.0, times.1) });
+        let owner = (found.uid(), found.gid());
+        self.0.insert(name, Node { mode: found.mode(), owner, bytes, stamp: (found.ino(), times.0, times.1) });
     }
 
     /// What differs, a line for each path.
     pub fn differences(&self, other: &Self) -> Vec<String> {
+        self.differences_but(other, |_, a, b| a.bytes == b.bytes, |a, b| a.stamp == b.stamp)
+    }
+
+    /// What is not as it was, a line for each path: a file that was moved away and back is, and so is a folder in which
+    /// something came and went.
+    pub fn not_put_back(&self, other: &Self) -> Vec<String> {
+        let same_file = |a: &Node, b: &Node| a.stamp.0 == b.stamp.0 && (a.is_folder() || a.stamp.1 == b.stamp.1);
+        self.differences_but(other, |_, a, b| a.bytes == b.bytes, same_file)
+    }
+
+    /// What has another mode or owner, or other bytes where these matter, a line for each path.
+    pub fn unlike(&self, other: &Self, bytes_matter: impl Fn(&str) -> bool) -> Vec<String> {
+        self.differences_but(other, |path, a, b| !bytes_matter(path) || a.bytes == b.bytes, |_, _| true)
+    }
+
+    fn differences_but(
+        &self,
+        other: &Self,
+        same_bytes: impl Fn(&str, &Node, &Node) -> bool,
+        same_stamp: impl Fn(&Node, &Node) -> bool,
+    ) -> Vec<String> {
         let paths: BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
         let line = |path: &String| match (self.0.get(path), other.0.get(path)) {
             (Some(_), None) => Some(format!("{path} is gone")),
             (None, Some(_)) => Some(format!("{path} is new")),
-            (Some(a), Some(b)) if a.bytes != b.bytes => Some(format!("{path} has other bytes")),
+            (Some(a), Some(b)) if !same_bytes(path, a, b) => Some(format!("{path} has other bytes")),
             (Some(a), Some(b)) if a.mode != b.mode => Some(format!("{path} has mode {:o}, not {:o}", b.mode, a.mode)),
-            (Some(a), Some(b)) if a.stamp != b.stamp => Some(format!("{path} was touched")),
+            (Some(a), Some(b)) if a.owner != b.owner => Some(format!("{path} belongs to {:?}", b.owner)),
+            (Some(a), Some(b)) if !same_stamp(a, b) => Some(format!("{path} was touched")),
             _ => None,
         };
         paths.into_iter().filter_map(line).collect()
