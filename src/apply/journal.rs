@@ -167,8 +167,14 @@ impl<'r> Journal<'r> {
 }
 
 fn abandon(root: &Root, made: &[Step]) -> Result<(), FileError> {
+    sweep(root)?;
     root.remove(Path::new(JOURNAL))?;
     made.iter().rev().try_for_each(|step| root.undo(step))
+}
+
+/// A draft that never became the journal announced nothing.
+pub fn sweep(root: &Root) -> Result<(), FileError> {
+    root.sweep(Path::new(FOLDER)).map(drop)
 }
 
 impl Found {
@@ -191,7 +197,7 @@ impl Found {
 
     /// Nothing is left of the run.
     pub fn remove(&self, root: &Root, made: &[Step]) -> Result<(), FileError> {
-        root.sweep(Path::new(FOLDER))?;
+        sweep(root)?;
         if self.is_proven { root.remove(Path::new(PROVEN)) } else { abandon(root, made) }
     }
 }

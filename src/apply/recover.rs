@@ -1,7 +1,7 @@
 //! What to do about a run that was cut short: a change that was not yet proven is undone, one that was is finished.
 
 use super::dockerd::{Dockerd, Done, TakesIn, Touched};
-use super::journal::{Found, Heading, Interrupted, Phase};
+use super::journal::{self, Found, Heading, Interrupted, Phase};
 use super::layers::{Layers, Roots};
 use super::put_back::put_back;
 use super::{ApplyError, Cause, Ending};
@@ -34,7 +34,10 @@ pub fn is_interrupted(root: &Root) -> bool {
 /// Undoes or finishes what an earlier run left; `None` where it left nothing.
 pub fn recover(root: &Root, moment: Moment) -> Result<Option<Recovered>, ApplyError> {
     let failed = |unit| move |cause| ApplyError::new(cause, Ending::Interrupted { unit });
-    let Some(found) = Found::read(root).map_err(failed(None))? else { return Ok(None) };
+    let Some(found) = Found::read(root).map_err(failed(None))? else {
+        journal::sweep(root).map_err(|error| failed(None)(error.into()))?;
+        return Ok(None);
+    };
     let interrupted = found.parse().map_err(Cause::from).map_err(failed(None))?;
     let (heading, made, unit) = (interrupted.heading.clone(), interrupted.made.clone(), interrupted.unit());
     let outcome = if found.is_proven { finish(root, interrupted) } else { undo(root, interrupted, moment) };
