@@ -51,6 +51,17 @@ impl Tree {
         self.0.insert(name, Node { mode: found.mode(), owner, bytes, stamp: (found.ino(), times.0, times.1) });
     }
 
+    /// Without the folders that were not there before and hold no file.
+    pub fn without_empty_folders_since(&self, before: &Self) -> Self {
+        let holds_a_file = |folder: &str| {
+            let inside = format!("{folder}/");
+            self.0.iter().any(|(path, node)| path.starts_with(&inside) && !node.is_folder())
+        };
+        let stays = |path: &str, node: &Node| !node.is_folder() || before.0.contains_key(path) || holds_a_file(path);
+        let kept = self.0.iter().filter(|(path, node)| stays(path, node));
+        Self(kept.map(|(path, node)| (path.clone(), node.clone())).collect())
+    }
+
     /// What differs, a line for each path.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         self.differences_but(other, |_, a, b| a.bytes == b.bytes, |a, b| a.stamp == b.stamp)

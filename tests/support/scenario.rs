@@ -1,0 +1,134 @@
+//! Changes of a host under another root, which faults are to meet: how each begins, and what the host may be like after.
+
+use std::fs;
+use std::path::Path;
+
+use super::{Dockseal, Ran, Site, Traced, Tree, set_mode};
+
+const MANIFEST: &str = "dockseal: 1\nhost: build-01.example.com\nclients:\n  - name: ci\n";
+
+/// What is done to a host.
+pub struct Scenario {
+    /// Where.
+    pub site: Site,
+    /// What comes before it: done anew each time, as a copy of the files would be other files.
+    preparation: fn(&Site),
+    /// The command that a fault meets, but for its root.
+    pub command: &'static [&'static str],
+    /// Whether it makes keys or certificates, whose bytes nobody can foretell.
+    issues: bool,
+    /// The undisturbed run.
+    pub run: Traced,
+    before: Tree,
+    after: Tree,
+}
+
+impl Scenario {
+    fn new(site: Site, preparation: fn(&Site), command: &'static [&'static str], issues: bool) -> Self {
+        site.save();
+        preparation(&site);
+        let before = site.tree();
+        let run = site.count_calls(command);
+        assert_eq!(run.ran.code, 0, "{}", run.ran);
+        let after = site.tree();
+        assert_ne!(before.unlike(&after, |_| true), [""; 0], "the command does something");
+        Self { site, preparation, command, issues, run, before, after }
+    }
+
+    /// Everything is new but docker's own unit.
+    pub fn first_run() -> Self {
+        Self::new(Self::host(), |_| {}, &["apply", "host.yaml"], true)
+    }
+
+    /// As it comes from Debian.
+    fn host() -> Site {
+        let site = Site::in_memory(&["debian"], MANIFEST);
+        fs::create_dir_all(site.file("var/lib")).unwrap();
+        site
+    }
+
+    fn sealed() -> Site {
+        let site = Self::host();
+        site.apply().ok();
+        site
+    }
+
+    /// Another name in the server's certificate; a mode that has to be mended comes with it.
+    pub fn renewal() -> Self {
+        let site = Self::sealed();
+        site.manifest(&MANIFEST.replace("clients:", "server:\n  sans:\n    ip: [10.1.1.1]\nclients:"));
+        set_mode(&site.file("etc/docker/tls/ca.pem"), 0o666);
+        Self::new(site, |_| {}, &["apply", "host.yaml"], true)
+    }
+
+    /// One more key; nothing is issued.
+    pub fn daemon_json() -> Self {
+        let site = Self::sealed();
+        site.manifest(&format!("{MANIFEST}daemon:\n  debug: true\n"));
+        set_mode(&site.file("etc/docker/daemon.json"), 0o640);
+        Self::new(site, |_| {}, &["apply", "host.yaml"], false)
+    }
+
+    /// Back from new names in the server's certificate, one more client and another daemon.json.
+    pub fn rollback() -> Self {
+        let site = Self::sealed();
+        site.manifest(&format!(
+            "{MANIFEST}  - name: new\nserver:\n  sans:\n    ip: [10.1.1.1]\ndaemon:\n  debug: true\n"
+        ));
+        Self::new(site, |site| drop(site.apply().ok()), &["rollback"], false)
+    }
+
+    /// The host as the fault shall find it.
+    pub fn begin(&self) -> Tree {
+        self.site.reset();
+        (self.preparation)(&self.site);
+        self.site.tree()
+    }
+
+    /// In what it is not as the undisturbed run left it.
+    fn unlike_goal(&self, now: &Tree) -> Vec<String> {
+        let can_be_foretold = |path: &str| {
+            let [was, is] = [&self.before, &self.after].map(|tree| tree.0.get(path).map(|node| &node.bytes));
+            let is_same = was == is;
+            !path.starts_with("var/lib/dockseal") && (is_same || !self.issues || !is_issued(path))
+        };
+        self.after.unlike(now, can_be_foretold)
+    }
+
+    /// Which of the two states this is, or what is wrong with it.
+    pub fn judge(&self, before: &Tree, now: &Tree) -> Result<State, String> {
+        let (was, should) = (before.not_put_back(now), self.unlike_goal(now));
+        match (was.is_empty(), should.is_empty()) {
+            (true, _) => Ok(State::AsItWas),
+            // After a rollback the manifest has something left to do.
+            (_, true) if self.command == ["rollback"] => Ok(State::AsItShouldBe),
+            (_, true) => self.plan().map(|()| State::AsItShouldBe),
+            _ => Err(format!("neither as it was: {was:?}\n    nor as it should be: {should:?}")),
+        }
+    }
+
+    /// Nothing is left to do.
+    pub fn plan(&self) -> Result<(), String> {
+        let planned = self.site.dockseal(["plan"]).run();
+        if planned.code == 0 { Ok(()) } else { Err(format!("the plan is not empty: {planned}")) }
+    }
+
+    /// Another command on the same root.
+    pub fn dockseal(&self, command: &[&str]) -> Ran {
+        Dockseal::new().args(command).root("root").current_dir(self.site.folder()).run()
+    }
+}
+
+/// A key or a certificate.
+pub fn is_issued(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "pem")
+}
+
+/// What a host is like after a fault, in the order in which a run leads from one to the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// The same files.
+    AsItWas,
+    /// What the undisturbed run makes of it.
+    AsItShouldBe,
+}
