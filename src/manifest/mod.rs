@@ -25,6 +25,7 @@ mod tests;
 mod text;
 mod unit;
 mod validate;
+mod violation;
 
 use std::net::IpAddr;
 

@@ -15,6 +15,9 @@ use super::{Manifest, PassphraseSource};
 /// Names the schema; nothing is fetched from it.
 const ID: &str = "urn:dockseal:manifest:1";
 
+/// In front of a scalar's name, where it is the format of a text.
+pub(super) const FORMAT: &str = "dockseal-";
+
 /// Checks a text and says what is wrong with it.
 pub(super) type Check = fn(&str) -> Option<ScalarError>;
 
@@ -68,10 +71,24 @@ pub(super) fn strict() -> Value {
     });
     for (name, _) in SCALARS {
         if let Some(scalar) = schema.pointer_mut(&format!("/$defs/{name}")) {
-            *scalar = json!({"type": "string", "format": format!("dockseal-{name}")});
+            *scalar = json!({"type": "string", "format": format!("{FORMAT}{name}")});
         }
     }
     schema
+}
+
+/// The schema that a reference of the strict schema stands for; any other stands for itself.
+pub(super) fn resolved<'s>(root: &'s Value, schema: &'s Value) -> Option<&'s Value> {
+    match schema.get("$ref").and_then(Value::as_str) {
+        Some(reference) => root.pointer(reference.strip_prefix('#')?),
+        None => Some(schema),
+    }
+}
+
+/// The check of a scalar of the strict schema.
+pub(super) fn scalar(schema: &Value) -> Option<Check> {
+    let name = schema.get("format")?.as_str()?.strip_prefix(FORMAT)?;
+    SCALARS.into_iter().find(|(known, _)| *known == name).map(|(_, check)| check)
 }
 
 fn words(branches: &[Value]) -> Option<Value> {

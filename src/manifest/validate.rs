@@ -1,22 +1,18 @@
 //! Text → [`Manifest`], or every fault of it.
 //!
-//! The types decide first; only where they refuse is the schema built (0.3 ms) and asked, because it
-//! finds every fault where serde stops at the first. So the types must accept nothing that the schema refuses, which a
+//! The types decide first; only where they refuse is the schema built (0.3 ms) and the value held against it, because
+//! that finds every fault where serde stops at the first. So the types must accept nothing that the schema refuses, which a
 //! property test in `tests.rs` holds up. Checks between fields follow on whatever part could be read.
 
-use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::faults::{Faults, PASSPHRASE, PASSPHRASE_HINT};
 use super::nearest::nearest;
-use super::problem::{Code, MOST, Refusal, quoted};
+use super::problem::{Code, Refusal, quoted};
 use super::scalar::ScalarError;
+use super::violation::{self, Violation};
 use super::{Manifest, check, load, schema};
-
-/// Lists that may be long, and how much of one is validated at a time.
-const LISTS: [&str; 4] = ["/clients", "/server/sans/dns", "/server/sans/ip", "/daemon/hosts"];
-const PIECE: usize = 1000;
 
 /// Reads a manifest, or says all that is wrong with it.
 pub(super) fn parse(text: &[u8]) -> Result<Manifest, Refusal> {
@@ -40,115 +36,55 @@ pub(super) fn parse(text: &[u8]) -> Result<Manifest, Refusal> {
 
 fn against_schema(faults: &mut Faults) {
     let strict = schema::strict();
-    let mut options = jsonschema::draft202012::options().should_validate_formats(true);
-    for (name, check) in schema::SCALARS {
-        options = options.with_format(format!("dockseal-{name}"), move |text: &str| check(text).is_none());
-    }
-    let Ok(validator) = options.build(&strict) else {
-        // A test builds it; were it broken all the same, serde's error still says what is wrong.
-        return;
-    };
-    // The validator keeps every error in memory, some kilobytes each, so it sees long lists in pieces.
-    let mut value = std::mem::take(&mut faults.value);
-    let rests = LISTS.map(|list| {
-        let items = value.pointer_mut(list).and_then(Value::as_array_mut);
-        items.map(|items| items.split_off(items.len().min(PIECE))).unwrap_or_default()
+    let value = std::mem::take(&mut faults.value);
+    violation::each(&strict, &value, &mut |pointer, violation| {
+        let found = value.pointer(pointer).unwrap_or(&Value::Null);
+        one_fault(faults, &strict, pointer, found, &violation);
     });
-    for error in validator.iter_errors(&value) {
-        one_fault(faults, &strict, &value, error.instance_path().as_str(), error.kind(), 0);
-    }
-    for (list, rest) in LISTS.into_iter().zip(rests) {
-        let mut whole = Vec::new();
-        for piece in rest.chunks(PIECE) {
-            let Some(items) = value.pointer_mut(list).and_then(Value::as_array_mut) else { break };
-            whole.append(&mut std::mem::replace(items, piece.to_vec()));
-            for error in validator.iter_errors(&value) {
-                let pointer = error.instance_path().as_str();
-                if pointer.strip_prefix(list).is_some_and(|inside| inside.starts_with('/')) {
-                    one_fault(faults, &strict, &value, pointer, error.kind(), whole.len());
-                }
-            }
-        }
-        if let Some(items) = value.pointer_mut(list).and_then(Value::as_array_mut) {
-            whole.append(items);
-            *items = whole;
-        }
-    }
     faults.value = value;
 }
 
-/// `/clients/3/name` → `/clients/1003/name`
-fn shifted(pointer: &str, by: usize) -> String {
-    let list = LISTS.into_iter().find(|list| by > 0 && pointer.starts_with(list)).unwrap_or_default();
-    let inside = pointer.strip_prefix(list).and_then(|inside| inside.strip_prefix('/')).unwrap_or_default();
-    let (index, field) = inside.split_once('/').map_or((inside, None), |(index, field)| (index, Some(field)));
-    match (index.parse::<usize>(), field) {
-        (Ok(index), Some(field)) if by > 0 => format!("{list}/{}/{field}", index + by),
-        (Ok(index), None) if by > 0 => format!("{list}/{}", index + by),
-        _ => pointer.to_owned(),
-    }
-}
-
-fn one_fault(
-    faults: &mut Faults,
-    strict: &Value,
-    value: &Value,
-    in_piece: &str,
-    kind: &ValidationErrorKind,
-    shift: usize,
-) {
-    let pointer = &*shifted(in_piece, shift);
+fn one_fault(faults: &mut Faults, strict: &Value, pointer: &str, found: &Value, violation: &Violation) {
     if faults.unreadable.contains(&faults.root.at(pointer).place().start) && !pointer.is_empty() {
         return;
     }
     if pointer.starts_with(PASSPHRASE) {
         return passphrase(faults, pointer);
     }
-    let found = value.pointer(in_piece).unwrap_or(&Value::Null);
-    match kind {
-        ValidationErrorKind::AdditionalProperties { unexpected } => {
-            unexpected.iter().take(MOST).for_each(|key| unknown_field(faults, strict, pointer, key));
-        }
-        ValidationErrorKind::Required { property } => {
-            let property = property.as_str().unwrap_or_default();
-            let message = format!("`{property}` is missing");
+    match *violation {
+        Violation::Unknown { field } => unknown_field(faults, strict, pointer, field),
+        Violation::Missing { field } => {
+            let message = format!("`{field}` is missing");
             let place = faults.root.at(pointer).head();
             let place = if pointer.is_empty() { place.start..place.start } else { place };
-            let hint = description(strict, &format!("{pointer}/{property}"))
+            let hint = description(strict, &format!("{pointer}/{field}"))
                 .map_or_else(|| "add it".to_owned(), |text| format!("add it: {text}"));
             faults.add(place, Code::MissingField, message, hint, None);
         }
-        ValidationErrorKind::Format { .. } => {
+        Violation::Scalar => {
             if let Some(fault) = scalar_fault(strict, pointer, found) {
                 faults.report(pointer, fault.code, fault.message, fault.hint);
             }
         }
-        ValidationErrorKind::Type { kind } => {
-            wrong_type(faults, strict, pointer, found, kind);
-        }
-        ValidationErrorKind::Enum { options } => unknown_word(faults, pointer, found, options),
-        ValidationErrorKind::Constant { .. } => unsupported_format(faults),
-        ValidationErrorKind::MinItems { .. } => {
+        Violation::Type { wanted } => wrong_type(faults, strict, pointer, found, wanted),
+        Violation::Words { options } => unknown_word(faults, pointer, found, options),
+        Violation::Constant => unsupported_format(faults),
+        Violation::TooFewItems => {
             faults.report(pointer, Code::EmptyList, "this list is empty", "add an entry, or leave the key out");
         }
-        ValidationErrorKind::MaxLength { .. } => {}
-        _ => faults.report(
-            pointer,
-            Code::InvalidValue,
-            format!("this value breaks the schema's rule `{}`", kind.keyword()),
-            "compare with the schema: `dockseal schema`",
-        ),
+        // Only a passphrase's source has so many fields and no more.
+        Violation::Fields => {
+            let message = "this mapping has too few fields, or too many";
+            faults.report(pointer, Code::InvalidValue, message, "compare with the schema: `dockseal schema`");
+        }
     }
 }
 
-fn wrong_type(faults: &mut Faults, strict: &Value, pointer: &str, found: &Value, kind: &TypeKind) {
+fn wrong_type(faults: &mut Faults, strict: &Value, pointer: &str, found: &Value, wanted: &str) {
     if pointer == "/dockseal" {
         return unsupported_format(faults);
     }
-    let wanted = match kind {
-        TypeKind::Single(kind) => kind_name(kind.as_str()),
-        TypeKind::Multiple(_) => "another kind of value",
-    };
+    let wanted = kind_name(wanted);
     let hint = match found {
         Value::Null => "leave the key out where it has no value".to_owned(),
         Value::Bool(_) | Value::Number(_) if wanted == kind_name("string") => {
@@ -197,8 +133,8 @@ fn unknown_field(faults: &mut Faults, strict: &Value, pointer: &str, key: &str) 
     faults.report_key(pointer, key, Code::UnknownField, format!("unknown field {}", quoted(key)), hint);
 }
 
-fn unknown_word(faults: &mut Faults, pointer: &str, found: &Value, options: &Value) {
-    let words: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+fn unknown_word(faults: &mut Faults, pointer: &str, found: &Value, options: &[Value]) {
+    let words: Vec<&str> = options.iter().filter_map(Value::as_str).collect();
     let Some(word) = found.as_str() else {
         let message = format!("a word is expected here, not {}", kind_name(kind_of(found)));
         return faults.report(pointer, Code::WrongType, message, format!("write one of {}", words.join(", ")));
@@ -211,9 +147,7 @@ fn unknown_word(faults: &mut Faults, pointer: &str, found: &Value, options: &Val
 }
 
 fn scalar_fault(strict: &Value, pointer: &str, found: &Value) -> Option<ScalarError> {
-    let format = subschema(strict, pointer)?.get("format")?.as_str()?;
-    let (_, check) = schema::SCALARS.into_iter().find(|(name, _)| format.strip_prefix("dockseal-") == Some(name))?;
-    check(found.as_str()?)
+    schema::scalar(subschema(strict, pointer)?)?(found.as_str()?)
 }
 
 fn description<'s>(strict: &'s Value, pointer: &str) -> Option<&'s str> {
@@ -223,15 +157,11 @@ fn description<'s>(strict: &'s Value, pointer: &str) -> Option<&'s str> {
 
 /// The schema of the value at `pointer`.
 fn subschema<'s>(strict: &'s Value, pointer: &str) -> Option<&'s Value> {
-    let resolve = |schema: &'s Value| match schema.get("$ref").and_then(Value::as_str) {
-        Some(reference) => strict.pointer(reference.strip_prefix('#')?),
-        None => Some(schema),
-    };
-    let mut schema = resolve(strict)?;
+    let mut schema = schema::resolved(strict, strict)?;
     for token in pointer.split('/').skip(1) {
         let next =
             schema.get("properties").and_then(|properties| properties.get(token)).or_else(|| schema.get("items"))?;
-        schema = resolve(next)?;
+        schema = schema::resolved(strict, next)?;
     }
     Some(schema)
 }
