@@ -25,10 +25,11 @@ pub(super) struct Document {
     pub problems: Vec<Problem>,
 }
 
-/// Reads one document. An error says why nothing can be made of the text.
-pub(super) fn load(bytes: &[u8]) -> Result<Document, Vec<Problem>> {
+/// Reads one document, with the place of every part where `has_places`. An error says why nothing can be made of the text.
+pub(super) fn load(bytes: &[u8], has_places: bool) -> Result<Document, Vec<Problem>> {
     let text = text(bytes)?;
-    let mut guard = Guard { text, bytes_of: char_starts(text), stack: Vec::new(), nodes: 0, done: Document::default() };
+    let (bytes_of, done) = (char_starts(text), Document::default());
+    let mut guard = Guard { text, has_places, bytes_of, stack: Vec::new(), nodes: 0, done };
     if let Err(fatal) = guard.read() {
         guard.done.problems.push(fatal);
         return Err(guard.done.problems);
@@ -49,6 +50,7 @@ fn char_starts(text: &str) -> Vec<usize> {
 
 struct Guard<'t> {
     text: &'t str,
+    has_places: bool,
     bytes_of: Vec<usize>,
     stack: Vec<Frame>,
     nodes: usize,
@@ -250,7 +252,7 @@ impl Guard<'_> {
         let fault = match &mut frame.open {
             Open::List { values, nodes } => {
                 values.push(value);
-                nodes.push(node);
+                nodes.extend(self.has_places.then_some(node));
                 None
             }
             Open::Map { values, nodes, key } => match key.take() {
@@ -262,8 +264,8 @@ impl Guard<'_> {
                 Some(Key { name: None, .. }) => None,
                 Some(Key { name: Some(name), place }) => {
                     node.key = Some(place);
-                    values.insert(name.clone(), value);
-                    nodes.push((name.into_boxed_str(), node));
+                    nodes.extend(self.has_places.then(|| (name.as_str().into(), node)));
+                    values.insert(name, value);
                     None
                 }
             },

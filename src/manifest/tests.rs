@@ -255,7 +255,7 @@ fn figures() {
         times.sort();
         times[15]
     };
-    println!("load, 1003 clients: {:?}", median(&|| assert!(super::load::load(many.as_bytes()).is_ok())));
+    println!("load, 1003 clients: {:?}", median(&|| assert!(super::load::load(many.as_bytes(), true).is_ok())));
     let yaml = || assert!(serde_yaml::from_str::<Value>(&many).is_ok());
     println!("of that serde_yaml: {:?}", median(&yaml));
     let events = || assert!(saphyr_parser::Parser::new_from_str(&many).all(|event| event.is_ok()));
