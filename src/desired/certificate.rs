@@ -19,7 +19,7 @@ pub fn ca(manifest: &Manifest) -> DesiredCa {
         valid_for: ca.valid_for.duration(),
         renew_before: Duration::ZERO,
     };
-    DesiredCa { spec, passphrase: ca.passphrase.clone() }
+    DesiredCa { spec: spec.into(), passphrase: ca.passphrase.clone() }
 }
 
 pub fn server(manifest: &Manifest) -> CertSpec {
@@ -48,7 +48,7 @@ pub fn client(client: &Client) -> DesiredClient {
         Some(path) => KeySource::Request(path.as_path().to_owned()),
         None => KeySource::Host,
     };
-    DesiredClient { name: name.to_owned(), spec, key }
+    DesiredClient { name: name.to_owned(), spec: spec.into(), key }
 }
 
 fn ca_common_name(manifest: &Manifest) -> String {

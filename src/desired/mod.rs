@@ -11,6 +11,7 @@ use crate::pki::CertSpec;
 pub use layout::{Layout, RECOVER_UNIT};
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -25,7 +26,7 @@ pub struct Desired {
     /// The CA.
     pub ca: DesiredCa,
     /// The server certificate.
-    pub server: CertSpec,
+    pub server: Arc<CertSpec>,
     /// One for each client, in the order of the manifest.
     pub clients: Vec<DesiredClient>,
     /// daemon.json and where dockerd listens.
@@ -38,7 +39,7 @@ pub struct Desired {
 #[derive(Clone, Debug)]
 pub struct DesiredCa {
     /// Its certificate.
-    pub spec: CertSpec,
+    pub spec: Arc<CertSpec>,
     /// Where the passphrase of its key comes from; `None`: the key is stored unencrypted.
     pub passphrase: Option<PassphraseSource>,
 }
@@ -49,7 +50,7 @@ pub struct DesiredClient {
     /// Folder name and common name.
     pub name: String,
     /// Its certificate.
-    pub spec: CertSpec,
+    pub spec: Arc<CertSpec>,
     /// Whose key it bears.
     pub key: KeySource,
 }
@@ -94,7 +95,7 @@ impl Desired {
         Self {
             host: manifest.host.as_str().to_owned(),
             ca: certificate::ca(manifest),
-            server: certificate::server(manifest),
+            server: certificate::server(manifest).into(),
             clients: manifest.clients.iter().map(certificate::client).collect(),
             daemon: daemon::daemon(manifest, &layout),
             unit: DesiredUnit {

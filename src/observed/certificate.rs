@@ -39,8 +39,8 @@ pub struct ObservedClient {
     pub leaf: ObservedLeaf,
     /// Its copy of `ca.pem`.
     pub ca: Seen<Vec<Fingerprint>>,
-    /// The key that its request bears.
-    pub request: Option<Seen<PublicKey>>,
+    /// The key that its request bears. In a box, as most have none.
+    pub request: Option<Box<Seen<PublicKey>>>,
 }
 
 /// A leaf and whether it is what it says.
@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
         let certificate = see_leaf(&place, layout.client_certificate(name), self.trusted)?;
         let (key, request) = match &client.key {
             KeySource::Host => (Some(see_key(&place, layout.client_key(name))?), None),
-            KeySource::Request(path) => (None, Some(see_request(self.root, path)?)),
+            KeySource::Request(path) => (None, Some(see_request(self.root, path)?.into())),
         };
         let ca = see(&place, layout.client_ca(name), |pem| match &self.original {
             Some(original) if original.pem == pem => Ok(original.fingerprints.clone()),

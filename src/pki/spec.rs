@@ -266,8 +266,6 @@ pub enum ExtendedKeyUsage {
 pub struct CertFacts {
     /// The whole subject.
     pub subject: DistinguishedName,
-    /// The whole issuer name.
-    pub issuer: DistinguishedName,
     /// Serial number.
     pub serial: Serial,
     /// SHA-256 of the DER form.

@@ -1,6 +1,7 @@
 //! Certificates and keys: specification against facts.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use time::OffsetDateTime;
 
@@ -58,7 +59,7 @@ impl Comparison<'_> {
                 self.draft.refusals.push(Refusal::RequestMissing { client: name.clone(), path });
             }
         }
-        let request = seen.request.as_ref().and_then(Seen::present);
+        let request = seen.request.as_deref().and_then(Seen::present);
         let resource = Resource::ClientCertificate(name.clone());
         let reissued = self.leaf(&client.spec, &client.key, &seen.leaf, request, resource);
         if let (false, Some(key)) = (reissued, &seen.leaf.key) {
@@ -70,7 +71,7 @@ impl Comparison<'_> {
     /// Whether a new certificate is planned.
     fn leaf(
         &mut self,
-        spec: &CertSpec,
+        spec: &Arc<CertSpec>,
         source: &KeySource,
         leaf: &ObservedLeaf,
         request: Option<&PublicKey>,
@@ -105,9 +106,9 @@ impl Comparison<'_> {
             path: certificate.path.clone(),
             reasons,
             after: After::Certificate(Box::new(Issue {
-                spec: spec.clone(),
+                spec: Arc::clone(spec),
                 key: issue_key,
-                before: certificate.present().map(|found| found.facts.clone()),
+                before: certificate.present().map(|found| Box::new(found.facts.clone())),
                 not_after: self.end_of(spec),
             })),
             seen: certificate.attributes,

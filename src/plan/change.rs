@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use time::OffsetDateTime;
 
@@ -98,11 +99,11 @@ pub enum After {
 #[derive(Clone, Debug)]
 pub struct Issue {
     /// What it shall be.
-    pub spec: CertSpec,
+    pub spec: Arc<CertSpec>,
     /// Whose key it bears.
     pub key: IssueKey,
     /// What it replaces.
-    pub before: Option<CertFacts>,
+    pub before: Option<Box<CertFacts>>,
     /// Its end, computed from the plan's `now`.
     pub not_after: OffsetDateTime,
 }

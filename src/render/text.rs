@@ -86,7 +86,7 @@ fn sign(action: Action) -> (&'static str, Style) {
 /// The fields of a certificate, old → new; never its body.
 fn add_issue(page: &mut Page, issue: &Issue, now: OffsetDateTime) {
     let spec = &issue.spec;
-    let before = issue.before.as_ref();
+    let before = issue.before.as_deref();
     let mut field = |name: &str, old: Option<String>, new: String| {
         let value = match old {
             Some(old) if old != new => format!("{old} → {new}"),

@@ -23,7 +23,6 @@ pub(super) fn read(parsed: &X509Certificate<'_>, der: &[u8]) -> Result<CertFacts
     fingerprint.copy_from_slice(digest::digest(&digest::SHA256, der).as_ref());
     let mut facts = CertFacts {
         subject: name(parsed.subject()),
-        issuer: name(parsed.issuer()),
         serial: Serial(parsed.raw_serial().to_vec()),
         fingerprint: Fingerprint(fingerprint),
         not_before: parsed.validity().not_before.to_datetime(),
@@ -43,6 +42,12 @@ pub(super) fn read(parsed: &X509Certificate<'_>, der: &[u8]) -> Result<CertFacts
             return Err(ParseError::Damaged { what: format!("the extension {} stands twice", extension.oid) });
         }
         read_extension(extension, &mut facts)?;
+    }
+    // Lists that are collected begin with room for four, and there are thousands of certificates.
+    facts.subject.0.shrink_to_fit();
+    facts.sans.shrink_to_fit();
+    if let Some(purposes) = &mut facts.extended_key_usage {
+        purposes.shrink_to_fit();
     }
     Ok(facts)
 }
