@@ -161,8 +161,9 @@ impl<'r> Journal<'r> {
     fn draft(&self, phase: Phase<'_>) -> Result<(), Cause> {
         let record =
             Record { format: FORMAT.to_owned(), heading: self.heading.clone(), made: self.made.clone(), phase };
-        let text = serde_json::to_vec(&record).map_err(|error| JournalError::Unreadable(error.to_string()))?;
-        Ok(self.root.draft(Path::new(JOURNAL), &text)?)
+        let mut draft = self.root.draft(Path::new(JOURNAL))?;
+        serde_json::to_writer(&mut draft, &record).map_err(|error| draft.failed(&error.into()))?;
+        Ok(draft.finish()?)
     }
 }
 

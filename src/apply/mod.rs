@@ -47,7 +47,7 @@ pub struct Apply<'a> {
     /// What it was when the plan was made.
     pub observed: &'a Observed,
     /// The difference; without refusals.
-    pub plan: &'a Plan,
+    pub plan: Plan,
     /// The clock that everything is measured by.
     pub now: OffsetDateTime,
     /// Told how many keys are made, of how many.
@@ -56,9 +56,9 @@ pub struct Apply<'a> {
 
 impl Apply<'_> {
     /// Makes the host match and proves it.
-    pub fn run(&self) -> Result<(), ApplyError> {
+    pub fn run(mut self) -> Result<(), ApplyError> {
         let unchanged = |cause| ApplyError::new(cause, Ending::AsItWas);
-        let issued = issue::issue(self).map_err(unchanged)?;
+        let issued = issue::issue(&self).map_err(unchanged)?;
         let roots = Roots::new(self.root).map_err(|error| unchanged(error.into()))?;
         let dockerd = Dockerd::new(&self.plan.activation, self.observed.service(), self.desired.unit.timeout);
         let daemon_json = self.desired.layout.daemon_json();
@@ -66,7 +66,9 @@ impl Apply<'_> {
         let journal = Journal::open(self.root, heading).map_err(|error| unchanged(error.into()))?;
         let attempt = Attempt { journal, layers: Layers::new(&roots), dockerd, done: Done::default() };
         attempt.run(|attempt| {
-            let authority = stage::stage(self, issued, &roots, attempt)?;
+            let authority = stage::stage(&self, issued, &roots, attempt)?;
+            // The proof observes ten thousand clients anew, and the memory for both would be twice as much.
+            self.plan.changes = Vec::new();
             attempt.commit()?;
             let settled_at = Instant::now() + SETTLE_WITHIN.min(self.desired.unit.timeout);
             self.prove(attempt, authority.as_ref(), settled_at)

@@ -3,9 +3,9 @@
 //! CA's key stays whatever happens.
 
 use std::borrow::Cow;
-use std::io;
+use std::io::{self, Write as _};
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -15,9 +15,9 @@ use zeroize::Zeroizing;
 
 use super::dockerd::Dockerd;
 use super::journal::Heading;
-use super::transaction::NewFile;
+use super::transaction::{NewFile, Transaction};
 use super::{Apply, Cause};
-use crate::host::{Attributes, Entry, Root};
+use crate::host::{Attributes, Entry, FileError, Growing, Root};
 use crate::manifest::RestartPolicy;
 use crate::observed::FILE_LIMIT;
 use crate::pki::Fingerprint;
@@ -26,14 +26,22 @@ use crate::plan::{After, Change};
 /// Where it is kept.
 pub const PREVIOUS: &str = "/var/lib/dockseal/previous";
 /// For root alone, octal.
-pub const PREVIOUS_MODE: u32 = 0o600;
+const PREVIOUS_MODE: u32 = 0o600;
 /// The files of ten thousand clients.
 pub const LIMIT: usize = 256 << 20;
 const FORMAT: &str = "dockseal.previous/1";
 
 /// The way one step back.
+pub struct Previous {
+    /// Whose change it leads back from, and what that took.
+    pub header: Header,
+    /// In the order of that change.
+    pub files: Vec<Exchanged<'static>>,
+}
+
+/// The first line; each further one is a file.
 #[derive(Serialize, Deserialize)]
-pub struct Previous<'a> {
+pub struct Header {
     format: String,
     /// The change that it leads back from.
     pub heading: Heading,
@@ -41,8 +49,6 @@ pub struct Previous<'a> {
     pub dockerd: Option<Dockerd>,
     /// Whether dockerd may be restarted even where containers stop.
     pub restarts_always: bool,
-    /// In the order of that change.
-    pub files: Vec<Exchanged<'a>>,
 }
 
 /// One file before and after a change.
@@ -83,51 +89,78 @@ pub struct New {
     pub mode: u32,
 }
 
-impl<'a> Previous<'a> {
-    /// Reads what a plan is about to replace.
-    pub fn read(
-        apply: &'a Apply<'_>,
+/// The record of a change that is being staged.
+pub struct Recording<'a> {
+    file: Growing,
+    root: &'a Root,
+    /// Made once, a CA stays: clients may hold its certificates by now.
+    stays: [PathBuf; 2],
+}
+
+impl<'a> Recording<'a> {
+    /// Begins it, among the files of the change.
+    pub fn begin(
+        apply: &Apply<'a>,
         heading: Heading,
         dockerd: Option<Dockerd>,
-        new: &[NewFile<'a>],
+        files: &mut Transaction<'_>,
     ) -> Result<Self, Cause> {
+        let path = Path::new(PREVIOUS);
+        let before = apply.root.look(path)?.map(|(_, found)| found.stamp);
+        let file = files.grow(path, PREVIOUS_MODE, before)?;
         let layout = &apply.desired.layout;
-        // Made once, a CA stays: clients may hold its certificates by now.
-        let stays = [layout.ca_certificate(), layout.ca_key()];
-        let mut files = Vec::with_capacity(new.len());
-        for file in new.iter().filter(|file| file.before.is_some() || !stays.iter().any(|path| path == file.path)) {
-            let before = if file.before.is_some() { Some(Old::read(apply.root, file.path)?) } else { None };
-            files.push(Exchanged { path: file.path.into(), before, after: Some(New::of(file.bytes, file.mode)) });
-        }
-        for change in &apply.plan.changes {
-            files.extend(exchanged(apply.root, change)?);
-        }
+        let mut recording = Self { file, root: apply.root, stays: [layout.ca_certificate(), layout.ca_key()] };
         let restarts_always = apply.desired.unit.restart == RestartPolicy::Always;
-        Ok(Self { format: FORMAT.to_owned(), heading, dockerd, restarts_always, files })
+        recording.line(&Header { format: FORMAT.to_owned(), heading, dockerd, restarts_always })?;
+        Ok(recording)
     }
 
-    /// The file's bytes, in a buffer that never moves: what a growing one leaves behind is not wiped. `None` where no
-    /// file changes.
-    pub fn to_bytes(&self) -> Result<Option<Zeroizing<Vec<u8>>>, Cause> {
-        if self.files.is_empty() {
-            return Ok(None);
+    /// Files that are about to appear.
+    pub fn add(&mut self, new: &[NewFile<'_>]) -> Result<(), Cause> {
+        for file in new {
+            let before = match file.before {
+                Some(_) => Some(Old::read(self.root, file.path)?),
+                None if self.stays.iter().any(|path| path == file.path) => continue,
+                None => None,
+            };
+            let after = Some(New::of(file.bytes, file.mode));
+            self.line(&Exchanged { path: file.path.into(), before, after })?;
         }
-        let broken = |error: serde_json::Error| Cause::Previous(error.to_string());
-        let mut size = Counter(0);
-        serde_json::to_writer(&mut size, self).map_err(broken)?;
-        let mut bytes = Zeroizing::new(Vec::with_capacity(size.0));
-        serde_json::to_writer(&mut *bytes, self).map_err(broken)?;
-        Ok(Some(bytes))
+        Ok(())
     }
 
+    /// What changes bring no new bytes.
+    pub fn add_others(&mut self, changes: &[Change]) -> Result<(), Cause> {
+        for change in changes {
+            if let Some(exchanged) = exchanged(self.root, change)? {
+                self.line(&exchanged)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// It is whole.
+    pub fn finish(self) -> Result<(), FileError> {
+        self.file.finish()
+    }
+
+    fn line(&mut self, line: &impl Serialize) -> Result<(), FileError> {
+        let written = serde_json::to_writer(&mut self.file, line).map_err(io::Error::from);
+        written.and_then(|()| self.file.write_all(b"\n")).map_err(|error| self.file.failed(&error))
+    }
+}
+
+impl Previous {
     /// Bytes → the way back.
     pub fn parse(bytes: &[u8]) -> Result<Self, Cause> {
-        let previous: Self =
-            serde_json::from_slice(bytes).map_err(|error| Cause::Previous(format!("cannot be read: {error}")))?;
-        match previous.format.as_str() {
-            FORMAT => Ok(previous),
-            _ => Err(Cause::Previous("was written by another version of dockseal".to_owned())),
+        let unreadable = |error: serde_json::Error| Cause::Previous(format!("cannot be read: {error}"));
+        let mut lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let header: Header = serde_json::from_slice(lines.next().unwrap_or_default()).map_err(unreadable)?;
+        if header.format != FORMAT {
+            return Err(Cause::Previous("was written by another version of dockseal".to_owned()));
         }
+        let files = lines.map(serde_json::from_slice).collect::<Result<_, _>>().map_err(unreadable)?;
+        Ok(Self { header, files })
     }
 }
 
@@ -193,18 +226,5 @@ fn read(root: &Root, path: &Path) -> Result<(Zeroizing<Vec<u8>>, Attributes), Ca
     match root.read(path, FILE_LIMIT)? {
         Entry::File(contents) => Ok((contents.bytes, contents.attributes)),
         Entry::Missing | Entry::Denied | Entry::NotAFile(_) => Err(Cause::Gone(path.to_owned())),
-    }
-}
-
-struct Counter(usize);
-
-impl io::Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

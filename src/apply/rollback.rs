@@ -47,7 +47,7 @@ impl Rollback<'_> {
         let dockerd = self.dockerd(&previous).map_err(unchanged)?;
         let answered = dockerd.is_some() && is_answering();
         let roots = Roots::new(self.root).map_err(|error| unchanged(error.into()))?;
-        let heading = Heading::new("rollback", self.now, previous.heading.daemon_json.clone());
+        let heading = Heading::new("rollback", self.now, previous.header.heading.daemon_json.clone());
         let journal = Journal::open(self.root, heading).map_err(|error| unchanged(error.into()))?;
         let restarts = dockerd.as_ref().filter(|dockerd| matches!(dockerd.takes_in, TakesIn::Restart { .. }));
         let restarted = restarts.map(|dockerd| dockerd.unit.clone());
@@ -63,7 +63,7 @@ impl Rollback<'_> {
             prove(attempt, answered)
         })?;
         let files = previous.files.into_iter().map(|file| file.path.into_owned()).collect();
-        Ok(RolledBack { heading: previous.heading, files, restarted })
+        Ok(RolledBack { heading: previous.header.heading, files, restarted })
     }
 
     fn read_previous(&self) -> Result<(zeroize::Zeroizing<Vec<u8>>, Attributes), Cause> {
@@ -93,8 +93,8 @@ impl Rollback<'_> {
     }
 
     /// dockerd as it is now, and what the way back takes: the same as the way there.
-    fn dockerd(&self, previous: &Previous<'_>) -> Result<Option<Dockerd>, Cause> {
-        let Some(then) = &previous.dockerd else { return Ok(None) };
+    fn dockerd(&self, previous: &Previous) -> Result<Option<Dockerd>, Cause> {
+        let Some(then) = &previous.header.dockerd else { return Ok(None) };
         let Systemd::Asked(now) = read_service(self.root, &then.unit)? else { return Ok(None) };
         let mut dockerd = Dockerd {
             socket: now.has_socket.then(|| now.socket.clone()),
@@ -107,8 +107,10 @@ impl Rollback<'_> {
             TakesIn::Restart { .. } => TakesIn::Restart { with_socket: true },
             other => other,
         };
-        if let (TakesIn::Restart { .. }, false) = (dockerd.takes_in, self.allow_restart || previous.restarts_always) {
-            refuse_to_stop_containers(&previous.files, &previous.heading.daemon_json)?;
+        if let (TakesIn::Restart { .. }, false) =
+            (dockerd.takes_in, self.allow_restart || previous.header.restarts_always)
+        {
+            refuse_to_stop_containers(&previous.files, &previous.header.heading.daemon_json)?;
         }
         Ok(Some(dockerd))
     }

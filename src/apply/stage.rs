@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::issue::{Issued, Write};
 use super::layers::{Layers, Roots};
-use super::previous::{PREVIOUS, PREVIOUS_MODE, Previous};
-use super::transaction::{NewFile, PUBLIC_MODE};
+use super::previous::Recording;
+use super::transaction::{NewFile, PUBLIC_MODE, Transaction};
 use super::{Apply, Attempt, Cause, journal, validate};
 use crate::pki::Authority;
-use crate::plan::{After, DaemonStep, IssueKey, Resource};
+use crate::plan::{After, Change, DaemonStep, IssueKey, Resource};
 
 /// Stages it. Gives the CA back, where something was signed.
 pub fn stage<'r>(
@@ -20,23 +20,67 @@ pub fn stage<'r>(
 ) -> Result<Option<Authority>, Cause> {
     let Attempt { journal, layers, dockerd, .. } = attempt;
     journal.stage(folders(apply))?;
+    let mut stager = Stager {
+        record: Recording::begin(apply, journal.heading().clone(), dockerd.clone(), &mut layers.main)?,
+        files: &mut layers.main,
+    };
     let Issued { files, authority, ca_pem } = issued;
-    let new = new_files(apply, &files, ca_pem.as_deref())?;
-    layers.main.write_all(&new)?;
+    // The unit that heals comes first, daemon.json, which names all other files, last: dockerd can start after each step.
+    let is_early = |change: &&Change| matches!(change.resource, Resource::RecoverUnit | Resource::DropIn);
+    let (early, late): (Vec<&Change>, Vec<&Change>) = apply.plan.changes.iter().partition(is_early);
+    stager.write_texts(&early, None)?;
+    stager.write_issued(files)?;
+    stager.write_texts(&late, ca_pem.as_deref())?;
     for change in &apply.plan.changes {
-        layers.main.stage(change)?;
+        stager.files.stage(change)?;
     }
-    let previous = Previous::read(apply, journal.heading().clone(), dockerd.clone(), &new)?.to_bytes()?;
-    // Ten thousand keys need not be held in memory during the proof.
-    drop(new);
-    drop(files);
+    stager.record.add_others(&apply.plan.changes)?;
+    stager.record.finish()?;
     validate::with_dockerd(apply, &layers.main)?;
     stage_live_restore(apply, roots, layers)?;
-    if let Some(bytes) = previous {
-        let before = apply.root.look(Path::new(PREVIOUS))?.map(|(_, found)| found.stamp);
-        layers.main.write(Path::new(PREVIOUS), &bytes, PREVIOUS_MODE, before)?;
-    }
     Ok(authority)
+}
+
+/// Files staged at a time: of ten thousand keys, not all are held in memory to the end.
+const PIECE: usize = 256;
+
+/// Writes files beside their targets, and records what they replace.
+struct Stager<'s, 'r> {
+    files: &'s mut Transaction<'r>,
+    record: Recording<'s>,
+}
+
+impl Stager<'_, '_> {
+    fn write(&mut self, new: &[NewFile<'_>]) -> Result<(), Cause> {
+        self.record.add(new)?;
+        Ok(self.files.write_all(new)?)
+    }
+
+    fn write_issued(&mut self, files: Vec<Write>) -> Result<(), Cause> {
+        let mut rest = files.into_iter().peekable();
+        while rest.peek().is_some() {
+            let piece: Vec<Write> = rest.by_ref().take(PIECE).collect();
+            self.write(&piece.iter().map(Write::as_new_file).collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+
+    fn write_texts(&mut self, changes: &[&Change], ca_pem: Option<&str>) -> Result<(), Cause> {
+        for piece in changes.chunks(PIECE) {
+            let mut new = Vec::with_capacity(piece.len());
+            for change in piece {
+                let (text, mode) = match &change.after {
+                    After::Text { after, .. } => (after.as_str(), change.seen.map_or(PUBLIC_MODE, |seen| seen.mode)),
+                    After::CopyOfCa => (ca_pem.ok_or_else(|| Cause::Gone(change.path.clone()))?, PUBLIC_MODE),
+                    _ => continue,
+                };
+                let before = change.seen.map(|seen| seen.stamp);
+                new.push(NewFile { path: &change.path, bytes: text.as_bytes(), mode, before });
+            }
+            self.write(&new)?;
+        }
+        Ok(())
+    }
 }
 
 /// Where files appear beside targets.
@@ -61,32 +105,6 @@ fn folders(apply: &Apply<'_>) -> BTreeSet<PathBuf> {
         }
     }
     folders
-}
-
-/// What appears, in an order in which dockerd can start after each step: the unit that heals comes first, daemon.json,
-/// which names all other files, last.
-fn new_files<'a>(
-    apply: &'a Apply<'_>,
-    issued: &'a [Write],
-    ca_pem: Option<&'a str>,
-) -> Result<Vec<NewFile<'a>>, Cause> {
-    let (mut first, mut last) = (Vec::new(), Vec::new());
-    for change in &apply.plan.changes {
-        let (text, mode) = match &change.after {
-            After::Text { after, .. } => (after.as_str(), change.seen.map_or(PUBLIC_MODE, |seen| seen.mode)),
-            After::CopyOfCa => (ca_pem.ok_or_else(|| Cause::Gone(change.path.clone()))?, PUBLIC_MODE),
-            _ => continue,
-        };
-        let before = change.seen.map(|seen| seen.stamp);
-        let file = NewFile { path: &change.path, bytes: text.as_bytes(), mode, before };
-        match change.resource {
-            Resource::RecoverUnit | Resource::DropIn => first.push(file),
-            _ => last.push(file),
-        }
-    }
-    first.extend(issued.iter().map(Write::as_new_file));
-    first.append(&mut last);
-    Ok(first)
 }
 
 /// Containers survive the restart only by a live-restore that is on before it. It has to be switched on with a daemon.json

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Cause;
-use crate::host::{Attributes, Entry, FileError, Root, Stamp, Step, on_all_cores};
+use crate::host::{Attributes, Entry, FileError, Growing, Root, Stamp, Step, on_all_cores};
 use crate::observed::FILE_LIMIT;
 use crate::plan::{After, Change};
 
@@ -56,6 +56,14 @@ impl<'r> Transaction<'r> {
     /// Nothing yet; it removes what killed runs left in the folders that it enters. The one main transaction alone does.
     pub fn sweeping(root: &'r Root) -> Self {
         Self { sweeps: true, ..Self::new(root) }
+    }
+
+    /// Stages a file whose bytes come in pieces.
+    pub fn grow(&mut self, path: &Path, mode: u32, before: Option<Stamp>) -> Result<Growing, FileError> {
+        self.enter_folder_of(path)?;
+        let (step, growing) = self.root.stage_in_pieces(path, mode, before)?;
+        self.steps.push(step);
+        Ok(growing)
     }
 
     /// One that another process has begun, as its journal has it.

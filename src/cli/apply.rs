@@ -12,7 +12,7 @@ use crate::apply::{Apply, ApplyError, Moment};
 use crate::host::Lock;
 use crate::manifest::RestartPolicy;
 use crate::observed::Observed;
-use crate::plan::Plan;
+use crate::plan::{DaemonStep, Plan};
 use crate::render::{Page, text};
 
 /// Does it.
@@ -52,17 +52,18 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     if plan.is_empty() {
         return Ok(Exit::Done);
     }
-    match carry_out(&session, observed, &plan) {
+    let is_proven = plan.activation.daemon != DaemonStep::Stay;
+    match carry_out(&session, observed, plan) {
         Ok(()) => {
             // The host has changed, whether or not somebody still reads.
-            let _ = out.write_all(text::applied(&plan).as_bytes()).and_then(|()| out.flush());
+            let _ = out.write_all(text::applied(is_proven).as_bytes()).and_then(|()| out.flush());
             Ok(if arguments.detailed_exitcode { Exit::Changes } else { Exit::Done })
         }
         Err(error) => Ok(say_failure(&error)),
     }
 }
 
-fn carry_out(session: &Session, mut observed: Observed, plan: &Plan) -> Result<(), ApplyError> {
+fn carry_out(session: &Session, mut observed: Observed, plan: Plan) -> Result<(), ApplyError> {
     // The plan has what matters of them, and the facts of ten thousand clients are many.
     observed.clients = Vec::new();
     let progress = Progress::new();

@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, renameat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, fsync, unlinkat};
 
+use super::append::Growing;
 use super::error::FileError;
 use super::root::Root;
 use super::step::Step;
@@ -17,9 +18,10 @@ use super::trust::Obstacle;
 const PRIVATE_MODE: u32 = 0o600;
 
 impl Root {
-    /// Writes `bytes` beside `path`, for this user alone. Nothing of `path` itself changes before [`Root::publish`].
-    pub fn draft(&self, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-        self.spot(path)?.write_new(bytes, PRIVATE_MODE).map(drop)
+    /// Begins a file beside `path`, for this user alone. Nothing of `path` itself changes before [`Root::publish`].
+    pub fn draft(&self, path: &Path) -> Result<Growing, FileError> {
+        let (file, _) = self.spot(path)?.create_new(PRIVATE_MODE)?;
+        Ok(Growing::new(file, &self.place(path)))
     }
 
     /// The draft takes the place of what stands at `path`.
@@ -88,6 +90,7 @@ impl Root {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::Write as _;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
@@ -99,10 +102,15 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let root = Root::at(folder.path().to_owned())?;
         let (path, other) = (Path::new("/journal"), Path::new("/proven"));
-        root.draft(path, b"one")?;
+        let draft = |text: &[u8]| {
+            let mut growing = root.draft(path)?;
+            growing.write_all(text).map_err(|error| growing.failed(&error))?;
+            growing.finish()
+        };
+        draft(b"one")?;
         assert!(!folder.path().join("journal").exists());
         root.publish(path)?;
-        root.draft(path, b"two")?;
+        draft(b"two")?;
         assert_eq!(fs::read(folder.path().join("journal"))?, b"one");
         root.publish(path)?;
         root.rename(path, other)?;

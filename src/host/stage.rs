@@ -11,6 +11,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
+use super::append::Growing;
 use super::error::{FileCause, FileError};
 use super::file::{Attributes, FileId, FileKind, Stamp};
 use super::folder::Place;
@@ -28,11 +29,18 @@ impl Root {
             spot.clear(&spot.old)?;
         }
         let staged = spot.write_new(bytes, mode)?;
-        let path = path.to_owned();
-        Ok(match before {
-            Some(before) => Step::Replace { path, staged, before },
-            None => Step::Create { path, staged },
-        })
+        Ok(step(path, staged, before))
+    }
+
+    /// As [`Root::stage`], for bytes that come in pieces.
+    pub fn stage_in_pieces(&self, path: &Path, mode: u32, before: Option<Stamp>) -> Result<(Step, Growing), FileError> {
+        let spot = self.spot(path)?;
+        if before.is_some() {
+            spot.clear(&spot.old)?;
+        }
+        let (file, staged) = spot.create_new(mode)?;
+        let growing = Growing::new(file, &self.place(path));
+        Ok((step(path, staged, before), growing))
     }
 
     /// The removal of the file that was seen at `path`.
@@ -128,8 +136,23 @@ impl Root {
     }
 }
 
+fn step(path: &Path, staged: FileId, before: Option<Stamp>) -> Step {
+    let path = path.to_owned();
+    match before {
+        Some(before) => Step::Replace { path, staged, before },
+        None => Step::Create { path, staged },
+    }
+}
+
 impl Spot<'_> {
-    pub(super) fn write_new(&self, bytes: &[u8], mode: u32) -> Result<FileId, FileError> {
+    fn write_new(&self, bytes: &[u8], mode: u32) -> Result<FileId, FileError> {
+        let (mut file, id) = self.create_new(mode)?;
+        file.write_all(bytes).map_err(|error| self.give_up_new(&error))?;
+        Ok(id)
+    }
+
+    /// An empty file under the name of what is staged.
+    pub(super) fn create_new(&self, mode: u32) -> Result<(File, FileId), FileError> {
         let mode = Mode::from_bits_truncate(mode);
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let create = || openat(&self.folder, &*self.new, flags, mode);
@@ -140,9 +163,8 @@ impl Spot<'_> {
             }
             other => other,
         };
-        let mut file = File::from(fd.map_err(|errno| self.fail("create", errno))?);
-        let written = (|| {
-            file.write_all(bytes)?;
+        let file = File::from(fd.map_err(|errno| self.fail("create", errno))?);
+        let made = (|| {
             let found = Attributes::of(&fstat(&file)?);
             // The umask has taken bits away, or none.
             if found.mode != mode.bits() {
@@ -150,11 +172,14 @@ impl Spot<'_> {
             }
             Ok(found.stamp.id)
         })();
-        written.map_err(|error: std::io::Error| {
-            // What could not be written whole is of no use; the first error is the one to tell.
-            let _ = unlinkat(&self.folder, &*self.new, UnlinkatFlags::NoRemoveDir);
-            self.fail("write", error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw))
-        })
+        let id = made.map_err(|errno: Errno| self.give_up_new(&errno.into()))?;
+        Ok((file, id))
+    }
+
+    /// What could not be written whole is of no use; the first error is the one to tell.
+    fn give_up_new(&self, error: &std::io::Error) -> FileError {
+        let _ = unlinkat(&self.folder, &*self.new, UnlinkatFlags::NoRemoveDir);
+        self.fail("write", error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw))
     }
 
     /// Removes what a killed run left under that name. Anything that is not a regular file of this user stays: no run

@@ -153,10 +153,10 @@ pub fn add_error(page: &mut Page, why: &str, hint: Option<&str>) {
     }
 }
 
-/// `Done: …`, after an apply.
-pub fn applied(plan: &Plan) -> String {
+/// `Done: …`, after an apply; by handshakes where dockerd took it in.
+pub fn applied(is_proven: bool) -> String {
     let mut page = Page::default();
-    let proven = if plan.activation.daemon == DaemonStep::Stay { "" } else { ", and the handshakes prove it" };
+    let proven = if is_proven { ", and the handshakes prove it" } else { "" };
     page.line(0, STRONG, &format!("Done: the host matches the manifest{proven}."));
     page.into_text()
 }
