@@ -34,7 +34,12 @@ pub fn is_interrupted(root: &Root) -> bool {
 /// Undoes or finishes what an earlier run left; `None` where it left nothing.
 pub fn recover(root: &Root, moment: Moment) -> Result<Option<Recovered>, ApplyError> {
     let failed = |unit| move |cause| ApplyError::new(cause, Ending::Interrupted { unit });
-    let Some(found) = Found::read(root).map_err(failed(None))? else {
+    let unread = |cause| {
+        // What somebody else could have written is not acted on, and says nothing of a change.
+        let is_distrust = matches!(&cause, Cause::File(error) if error.is_distrust());
+        ApplyError::new(cause, if is_distrust { Ending::AsItWas } else { Ending::Interrupted { unit: None } })
+    };
+    let Some(found) = Found::read(root).map_err(unread)? else {
         journal::sweep(root).map_err(|error| failed(None)(error.into()))?;
         return Ok(None);
     };
