@@ -10,7 +10,7 @@
 mod apply;
 pub mod cli;
 mod desired;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod host;

@@ -6,6 +6,8 @@
 
 mod dockerd;
 mod error;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod issue;
 mod journal;
 mod layers;

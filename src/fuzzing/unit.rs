@@ -8,6 +8,7 @@ use crate::plan::drop_in::DropIn;
 
 const NAME: &str = "docker.service";
 const OURS: &str = "/etc/systemd/system/docker.service.d/zz-dockseal.conf";
+const HEALER: &str = "dockseal-recover.service";
 /// Stands between two files.
 const BETWEEN: u8 = 0xff;
 /// What a drop-in may not leave to the line.
@@ -28,7 +29,7 @@ pub fn unit(input: &[u8]) {
     let Ok(files) = files.collect::<Result<Vec<_>, _>>() else { return };
     let Ok((base, found)) = read(&Unit::new(NAME, files.clone()), environment) else { return };
     let unit = Unit::new(NAME, files);
-    let Ok(derived) = DropIn::derive(base.as_ref()) else { return };
+    let Ok(derived) = DropIn::derive(base.as_ref(), Some(HEALER)) else { return };
 
     let ours = UnitFile { path: OURS.into(), text: derived.text.clone() };
     let sealed = unit.with_drop_in(&ours);
@@ -51,7 +52,7 @@ pub fn unit(input: &[u8]) {
     assert_eq!(kept.count(), 0, "{}", ours.text);
     // Ours is left out before it is derived again.
     let again = sealed.service(Some("zz-dockseal.conf")).and_then(|service| service.command_line(found));
-    assert_eq!(again.map(|base| DropIn::derive(base.as_ref())), Ok(Ok(derived)));
+    assert_eq!(again.map(|base| DropIn::derive(base.as_ref(), Some(HEALER))), Ok(Ok(derived)));
 }
 
 /// The command line, and the environment files that it names: they all hold the same.

@@ -7,7 +7,7 @@ mod check;
 mod decode;
 mod endpoint;
 mod faults;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod load;
 mod locate;

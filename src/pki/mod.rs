@@ -2,7 +2,7 @@
 //! This stage knows nothing of Docker, of the manifest or of files.
 
 mod armor;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod issue;
 mod key;

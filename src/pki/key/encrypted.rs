@@ -91,7 +91,7 @@ impl EncryptedKey {
     }
 
     /// Whether it can be unlocked within milliseconds: what a fuzz target may try thousands of times a second.
-    #[cfg(fuzzing)]
+    #[cfg(any(fuzzing, test))]
     pub fn is_cheap(&self) -> bool {
         match &self.parameters.kdf {
             Kdf::Pbkdf2(pbkdf2) => pbkdf2.iteration_count <= 4096,
