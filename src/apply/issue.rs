@@ -1,4 +1,5 @@
-//! Keys and certificates that a plan asks for: made on all cores, in memory, before anything is written.
+//! Keys and certificates that a plan asks for, made on all cores. The CA is opened or made before anything is written; the
+//! leaves come piece by piece.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,13 +16,20 @@ use crate::plan::{After, Change, Issue, IssueKey};
 /// The mode of a private key, octal.
 const SECRET_MODE: u32 = 0o600;
 
-/// Files to write, keys before the certificates that bear them.
-pub struct Issued {
-    pub files: Vec<Write>,
-    /// The CA, where something was signed.
+/// Keys that are made at a time: of ten thousand clients, not all are held in memory to the end.
+const PIECE: usize = 256;
+
+/// What signs the certificates of a plan, opened or made.
+pub struct Issuer {
+    /// The CA, where something is signed.
     pub authority: Option<Authority>,
     /// What `ca.pem` holds afterwards; `None` where nobody needs it.
     pub ca_pem: Option<String>,
+    /// The files of a CA that was made.
+    pub ca_files: Vec<Write>,
+    /// Keys of the first leaves, which were made beside the CA's.
+    first: Vec<Bearer>,
+    made: AtomicUsize,
 }
 
 /// One file to write.
@@ -46,49 +54,114 @@ enum Bearer {
     Requested(PublicKey),
 }
 
-/// Makes them.
-pub fn issue(apply: &Apply) -> Result<Issued, Cause> {
-    let jobs: Vec<(&Change, &Issue)> = apply.plan.changes.iter().filter_map(as_issue).collect();
-    let copies = apply.plan.changes.iter().any(|change| matches!(change.after, After::CopyOfCa));
-    let ca_path = apply.desired.layout.ca_certificate();
-    let mut issued = Issued { files: Vec::new(), authority: None, ca_pem: None };
-    if jobs.is_empty() {
-        if copies {
-            issued.ca_pem = Some(read_text(apply.root, &ca_path)?);
+impl Issuer {
+    /// Opens the CA, or makes it: whatever can fail for want of it fails here, before anything is written.
+    pub fn open(apply: &Apply) -> Result<Self, Cause> {
+        let mut jobs = jobs(apply);
+        let copies = apply.plan.changes.iter().any(|change| matches!(change.after, After::CopyOfCa));
+        let made = AtomicUsize::new(0);
+        let mut issuer = Self { authority: None, ca_pem: None, ca_files: Vec::new(), first: Vec::new(), made };
+        if jobs.is_empty() {
+            issuer.ca_pem = copies.then(|| read_ca(apply)).transpose()?;
+            return Ok(issuer);
         }
-        return Ok(issued);
-    }
-    // Before the keys: a wrong passphrase should not cost a minute of RSA.
-    let source = apply.desired.ca.passphrase.as_ref();
-    let passphrase = source.map(|source| passphrase::read(apply.root, source)).transpose()?;
-    let found = open_found_authority(apply, &jobs, passphrase.as_ref())?;
-    let made = AtomicUsize::new(0);
-    let bearers = on_all_cores(&jobs, |(_, issue)| {
-        let bearer = bearer(apply.root, issue, passphrase.as_ref());
-        (apply.progress)(made.fetch_add(1, Ordering::Relaxed) + 1, jobs.len());
-        bearer
-    })?;
-    let mut pairs: Vec<_> = jobs.into_iter().zip(bearers).collect();
-    let (authority, ca_pem) = match found {
-        Some(authority) => (authority, if copies { Some(read_text(apply.root, &ca_path)?) } else { None }),
-        None => create_authority(apply, &mut pairs, passphrase.as_ref(), &mut issued.files)?,
-    };
-    let certificates = on_all_cores(&pairs, |((_, issue), bearer)| {
-        let key = match bearer {
-            Bearer::Ca(key) => key.public_key(),
-            Bearer::Made { public: key, .. } | Bearer::Requested(key) => key,
+        // Before the keys: a wrong passphrase should not cost a minute of RSA.
+        let source = apply.desired.ca.passphrase.as_ref();
+        let passphrase = source.map(|source| passphrase::read(apply.root, source)).transpose()?;
+        let ca = jobs.iter().position(|(_, issue)| issue.spec.role == Role::Ca).map(|ca| jobs.remove(ca));
+        let Some((change, issue)) = ca else {
+            issuer.authority = Some(open_authority(apply, passphrase.as_ref())?);
+            issuer.ca_pem = copies.then(|| read_ca(apply)).transpose()?;
+            return Ok(issuer);
         };
-        Ok::<_, Cause>(authority.issue(&issue.spec, key, apply.now)?.to_pem())
-    })?;
-    for (((change, issue), bearer), certificate) in pairs.into_iter().zip(certificates) {
-        if let (Bearer::Made { pem, .. }, IssueKey::New { path, seen }) = (bearer, &issue.key) {
-            issued.files.push(secret(path, pem, seen.map(|seen| seen.stamp)));
-        }
-        issued.files.push(public(change, certificate));
+        // No core waits for the CA's key.
+        jobs.truncate(PIECE);
+        jobs.insert(0, (change, issue));
+        let mut bearers = issuer.make_keys(apply, &jobs, passphrase.as_ref())?.into_iter();
+        let Some(Bearer::Ca(key)) = bearers.next() else { return Err(Cause::Gone(change.path.clone())) };
+        issuer.first = bearers.collect();
+        issuer.create_authority(apply, (change, issue), key, passphrase.as_ref())?;
+        Ok(issuer)
     }
-    issued.authority = Some(authority);
-    issued.ca_pem = ca_pem;
-    Ok(issued)
+
+    /// Makes the keys and certificates of all leaves, and gives them away piece by piece, each key before the certificate
+    /// that bears it.
+    pub fn issue(&mut self, apply: &Apply, mut take: impl FnMut(Vec<Write>) -> Result<(), Cause>) -> Result<(), Cause> {
+        let leaves: Vec<_> = jobs(apply).into_iter().filter(|(_, issue)| issue.spec.role != Role::Ca).collect();
+        let (mut rest, mut bearers) = (leaves.as_slice(), std::mem::take(&mut self.first));
+        while !rest.is_empty() {
+            if bearers.is_empty() {
+                bearers = self.make_keys(apply, &rest[..rest.len().min(PIECE)], None)?;
+            }
+            let (piece, others) = rest.split_at(bearers.len());
+            take(self.sign(apply, piece, std::mem::take(&mut bearers))?)?;
+            rest = others;
+        }
+        Ok(())
+    }
+
+    fn make_keys(
+        &self,
+        apply: &Apply,
+        jobs: &[Job<'_>],
+        passphrase: Option<&Passphrase>,
+    ) -> Result<Vec<Bearer>, Cause> {
+        let all = apply.plan.changes.iter().filter_map(as_issue).count();
+        on_all_cores(jobs, |(_, issue)| {
+            let bearer = bearer(apply.root, issue, passphrase);
+            (apply.progress)(self.made.fetch_add(1, Ordering::Relaxed) + 1, all);
+            bearer
+        })
+    }
+
+    fn sign(&self, apply: &Apply, jobs: &[Job<'_>], bearers: Vec<Bearer>) -> Result<Vec<Write>, Cause> {
+        let Some(authority) = &self.authority else { return Ok(Vec::new()) };
+        let pairs: Vec<_> = jobs.iter().zip(bearers).collect();
+        let certificates = on_all_cores(&pairs, |((_, issue), bearer)| {
+            let key = match bearer {
+                Bearer::Ca(key) => key.public_key(),
+                Bearer::Made { public: key, .. } | Bearer::Requested(key) => key,
+            };
+            Ok::<_, Cause>(authority.issue(&issue.spec, key, apply.now)?.to_pem())
+        })?;
+        let mut files = Vec::with_capacity(2 * pairs.len());
+        for (((change, issue), bearer), certificate) in pairs.into_iter().zip(certificates) {
+            if let (Bearer::Made { pem, .. }, IssueKey::New { path, seen }) = (bearer, &issue.key) {
+                files.push(secret(path, pem, seen.map(|seen| seen.stamp)));
+            }
+            files.push(public(change, certificate));
+        }
+        Ok(files)
+    }
+
+    fn create_authority(
+        &mut self,
+        apply: &Apply,
+        (change, issue): Job<'_>,
+        key: PrivateKey,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<(), Cause> {
+        if let IssueKey::New { path, seen } = &issue.key {
+            let pem = match passphrase {
+                Some(passphrase) => key.to_encrypted_pem(passphrase)?,
+                None => key.to_pem()?,
+            };
+            self.ca_files.push(secret(path, pem, seen.map(|seen| seen.stamp)));
+        }
+        let authority = Authority::create(&issue.spec, key, apply.now)?;
+        let pem = authority.certificate().to_pem();
+        self.ca_files.push(public(change, pem.clone()));
+        self.authority = Some(authority);
+        self.ca_pem = Some(pem);
+        Ok(())
+    }
+}
+
+/// One certificate that a plan asks for.
+type Job<'a> = (&'a Change, &'a Issue);
+
+fn jobs<'a>(apply: &'a Apply) -> Vec<Job<'a>> {
+    apply.plan.changes.iter().filter_map(as_issue).collect()
 }
 
 fn as_issue(change: &Change) -> Option<(&Change, &Issue)> {
@@ -98,20 +171,13 @@ fn as_issue(change: &Change) -> Option<(&Change, &Issue)> {
     }
 }
 
-/// The CA of `ca.pem`; `None` where this plan makes one.
-fn open_found_authority(
-    apply: &Apply,
-    jobs: &[(&Change, &Issue)],
-    passphrase: Option<&Passphrase>,
-) -> Result<Option<Authority>, Cause> {
-    if jobs.iter().any(|(_, issue)| issue.spec.role == Role::Ca) {
-        return Ok(None);
-    }
+/// The CA of `ca.pem`.
+fn open_authority(apply: &Apply, passphrase: Option<&Passphrase>) -> Result<Authority, Cause> {
     let path = apply.desired.layout.ca_certificate();
-    let pem = read_text(apply.root, &path)?;
+    let pem = read_ca(apply)?;
     let certificate = Certificate::parse(pem.as_bytes()).map_err(|error| Cause::Parse { path, error })?;
     let key = read_key(apply.root, &apply.desired.layout.ca_key(), passphrase)?;
-    Ok(Some(Authority::open(certificate, key)?))
+    Ok(Authority::open(certificate, key)?)
 }
 
 fn bearer(root: &Root, issue: &Issue, passphrase: Option<&Passphrase>) -> Result<Bearer, Cause> {
@@ -130,30 +196,6 @@ fn bearer(root: &Root, issue: &Issue, passphrase: Option<&Passphrase>) -> Result
             Ok(Bearer::Requested(request.public_key))
         }
     }
-}
-
-/// Takes the CA out of the pairs, makes its certificate, and adds its files.
-fn create_authority(
-    apply: &Apply,
-    pairs: &mut Vec<((&Change, &Issue), Bearer)>,
-    passphrase: Option<&Passphrase>,
-    files: &mut Vec<Write>,
-) -> Result<(Authority, Option<String>), Cause> {
-    let path = apply.desired.layout.ca_certificate();
-    let position = pairs.iter().position(|((_, issue), _)| issue.spec.role == Role::Ca);
-    let ((change, issue), bearer) = pairs.remove(position.ok_or_else(|| Cause::Gone(path.clone()))?);
-    let Bearer::Ca(key) = bearer else { return Err(Cause::Gone(path)) };
-    if let IssueKey::New { path, seen } = &issue.key {
-        let pem = match passphrase {
-            Some(passphrase) => key.to_encrypted_pem(passphrase)?,
-            None => key.to_pem()?,
-        };
-        files.push(secret(path, pem, seen.map(|seen| seen.stamp)));
-    }
-    let authority = Authority::create(&issue.spec, key, apply.now)?;
-    let pem = authority.certificate().to_pem();
-    files.push(public(change, pem.clone()));
-    Ok((authority, Some(pem)))
 }
 
 fn secret(path: &Path, mut pem: Zeroizing<String>, before: Option<Stamp>) -> Write {
@@ -176,9 +218,11 @@ fn read_key(root: &Root, path: &Path, passphrase: Option<&Passphrase>) -> Result
     key.map_err(|error| Cause::Key { path: path.to_owned(), error })
 }
 
-fn read_text(root: &Root, path: &Path) -> Result<String, Cause> {
-    let bytes = read(root, path)?;
-    String::from_utf8(bytes.to_vec()).map_err(|_| Cause::Gone(path.to_owned()))
+/// What `ca.pem` holds.
+fn read_ca(apply: &Apply) -> Result<String, Cause> {
+    let path = apply.desired.layout.ca_certificate();
+    let bytes = read(apply.root, &path)?;
+    String::from_utf8(bytes.to_vec()).map_err(|_| Cause::Gone(path))
 }
 
 fn read(root: &Root, path: &Path) -> Result<Zeroizing<Vec<u8>>, Cause> {

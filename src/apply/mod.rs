@@ -34,6 +34,7 @@ use crate::plan::{Plan, Reason};
 
 use dockerd::{Dockerd, Done, PAUSE, SETTLE_WITHIN, TakesIn, Touched, read_units};
 pub use error::{ApplyError, Cause, Ending};
+use issue::Issuer;
 pub use journal::FOLDER as JOURNAL_FOLDER;
 use journal::{Heading, Journal};
 use layers::{Layers, Roots};
@@ -60,7 +61,7 @@ impl Apply<'_> {
     /// Makes the host match and proves it.
     pub fn run(mut self) -> Result<(), ApplyError> {
         let unchanged = |cause| ApplyError::new(cause, Ending::AsItWas);
-        let issued = issue::issue(&self).map_err(unchanged)?;
+        let mut issuer = Issuer::open(&self).map_err(unchanged)?;
         let roots = Roots::new(self.root).map_err(|error| unchanged(error.into()))?;
         let dockerd = Dockerd::new(&self.plan.activation, self.observed.service(), self.desired.unit.timeout);
         let daemon_json = self.desired.layout.daemon_json();
@@ -68,12 +69,12 @@ impl Apply<'_> {
         let journal = Journal::open(self.root, heading).map_err(|error| unchanged(error.into()))?;
         let attempt = Attempt { journal, layers: Layers::new(&roots), dockerd, done: Done::default() };
         attempt.run(|attempt| {
-            let authority = stage::stage(&self, issued, &roots, attempt)?;
+            stage::stage(&self, &mut issuer, &roots, attempt)?;
             // The proof observes ten thousand clients anew, and the memory for both would be twice as much.
             self.plan.changes = Vec::new();
             attempt.commit()?;
             let settled_at = Instant::now() + SETTLE_WITHIN.min(self.desired.unit.timeout);
-            self.prove(attempt, authority.as_ref(), settled_at)
+            self.prove(attempt, issuer.authority.as_ref(), settled_at)
         })
     }
 

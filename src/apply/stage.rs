@@ -3,45 +3,43 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::issue::{Issued, Write};
+use super::issue::{Issuer, Write};
 use super::layers::{Layers, Roots};
 use super::previous::Recording;
 use super::transaction::{NewFile, PUBLIC_MODE, Transaction};
 use super::{Apply, Attempt, Cause, journal, validate};
-use crate::pki::Authority;
 use crate::plan::{After, Change, DaemonStep, IssueKey, Resource};
 
-/// Stages it. Gives the CA back, where something was signed.
+/// Stages it.
 pub fn stage<'r>(
     apply: &Apply<'_>,
-    issued: Issued,
+    issuer: &mut Issuer,
     roots: &'r Roots<'r>,
     attempt: &mut Attempt<'r>,
-) -> Result<Option<Authority>, Cause> {
+) -> Result<(), Cause> {
     let Attempt { journal, layers, dockerd, .. } = attempt;
     journal.stage(folders(apply))?;
     let mut stager = Stager {
         record: Recording::begin(apply, journal.heading().clone(), dockerd.clone(), &mut layers.main)?,
         files: &mut layers.main,
     };
-    let Issued { files, authority, ca_pem } = issued;
     // The unit that heals comes first, daemon.json, which names all other files, last: dockerd can start after each step.
     let is_early = |change: &&Change| matches!(change.resource, Resource::RecoverUnit | Resource::DropIn);
     let (early, late): (Vec<&Change>, Vec<&Change>) = apply.plan.changes.iter().partition(is_early);
     stager.write_texts(&early, None)?;
-    stager.write_issued(files)?;
-    stager.write_texts(&late, ca_pem.as_deref())?;
+    stager.write_issued(&std::mem::take(&mut issuer.ca_files))?;
+    issuer.issue(apply, |files| stager.write_issued(&files))?;
+    stager.write_texts(&late, issuer.ca_pem.as_deref())?;
     for change in &apply.plan.changes {
         stager.files.stage(change)?;
     }
     stager.record.add_others(&apply.plan.changes)?;
     stager.record.finish()?;
     validate::with_dockerd(apply, &layers.main)?;
-    stage_live_restore(apply, roots, layers)?;
-    Ok(authority)
+    stage_live_restore(apply, roots, layers)
 }
 
-/// Files staged at a time: of ten thousand keys, not all are held in memory to the end.
+/// Texts staged at a time.
 const PIECE: usize = 256;
 
 /// Writes files beside their targets, and records what they replace.
@@ -56,13 +54,8 @@ impl Stager<'_, '_> {
         Ok(self.files.write_all(new)?)
     }
 
-    fn write_issued(&mut self, files: Vec<Write>) -> Result<(), Cause> {
-        let mut rest = files.into_iter().peekable();
-        while rest.peek().is_some() {
-            let piece: Vec<Write> = rest.by_ref().take(PIECE).collect();
-            self.write(&piece.iter().map(Write::as_new_file).collect::<Vec<_>>())?;
-        }
-        Ok(())
+    fn write_issued(&mut self, files: &[Write]) -> Result<(), Cause> {
+        self.write(&files.iter().map(Write::as_new_file).collect::<Vec<_>>())
     }
 
     fn write_texts(&mut self, changes: &[&Change], ca_pem: Option<&str>) -> Result<(), Cause> {

@@ -7,7 +7,7 @@ use super::failure::say_failure;
 use super::progress::Progress;
 use super::recover::recover;
 use super::session::{Session, may_change};
-use super::{Exit, say, say_error};
+use super::{Exit, print, say, say_error};
 use crate::apply::{Apply, ApplyError, Moment};
 use crate::host::Lock;
 use crate::manifest::RestartPolicy;
@@ -34,7 +34,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     if let Err(error) = recover(&session.root, Moment::Now) {
         return Ok(say_failure(&error));
     }
-    let (observed, plan) = match session.compare() {
+    let (mut observed, plan) = match session.compare() {
         Ok(compared) => compared,
         Err(error) => {
             say_error(&error.to_string(), None);
@@ -45,15 +45,16 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
         say_findings(&plan);
         return Ok(Exit::Error);
     }
+    // The plan has what matters of them, and the facts of ten thousand clients are many.
+    observed.clients = Vec::new();
     if !(plan.is_empty() && arguments.quiet) {
-        out.write_all(text::plan(&plan, session.now).as_bytes())?;
-        out.flush()?;
+        print(out, text::plan(&plan, session.now))?;
     }
     if plan.is_empty() {
         return Ok(Exit::Done);
     }
     let is_proven = plan.activation.daemon != DaemonStep::Stay;
-    match carry_out(&session, observed, plan) {
+    match carry_out(&session, &observed, plan) {
         Ok(()) => {
             // The host has changed, whether or not somebody still reads.
             let _ = out.write_all(text::applied(is_proven).as_bytes()).and_then(|()| out.flush());
@@ -63,14 +64,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     }
 }
 
-fn carry_out(session: &Session, mut observed: Observed, plan: Plan) -> Result<(), ApplyError> {
-    // The plan has what matters of them, and the facts of ten thousand clients are many.
-    observed.clients = Vec::new();
+fn carry_out(session: &Session, observed: &Observed, plan: Plan) -> Result<(), ApplyError> {
     let progress = Progress::new();
     let apply = Apply {
         root: &session.root,
         desired: &session.desired,
-        observed: &observed,
+        observed,
         plan,
         now: session.now,
         progress: &|done, total| progress.show(done, total),

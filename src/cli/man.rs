@@ -22,5 +22,5 @@ pub fn run(of: Option<&str>, out: &mut dyn Write) -> io::Result<Exit> {
     };
     let mut page = Vec::new();
     clap_mangen::Man::new(command.clone()).render(&mut page)?;
-    print(out, &page)
+    print(out, [page]).map(|()| Exit::Done)
 }

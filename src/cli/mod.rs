@@ -89,16 +89,17 @@ fn perform(command: Command) -> io::Result<Exit> {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "dockseal", &mut script);
-            print(&mut out, &script)
+            print(&mut out, [script]).map(|()| Exit::Done)
         }
         Command::Man { of } => man::run(of.as_deref(), &mut out),
     }
 }
 
-fn print(out: &mut dyn Write, bytes: &[u8]) -> io::Result<Exit> {
-    out.write_all(bytes)?;
-    out.flush()?;
-    Ok(Exit::Done)
+fn print<T: AsRef<[u8]>>(out: &mut dyn Write, pieces: impl IntoIterator<Item = T>) -> io::Result<()> {
+    for piece in pieces {
+        out.write_all(piece.as_ref())?;
+    }
+    out.flush()
 }
 
 /// Writes a page to stderr, coloured on a terminal.

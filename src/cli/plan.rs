@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::arguments::{Format, Plan as Arguments};
 use super::recover::say_interrupted;
 use super::session::Session;
-use super::{Exit, say, say_error};
+use super::{Exit, print, say, say_error};
 use crate::apply;
 use crate::host;
 use crate::plan::Refusal;
@@ -43,12 +43,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
         (true, true) => Exit::Done,
     };
     if !(arguments.quiet && exit == Exit::Done) {
-        let text = match arguments.format {
-            Format::Text => text::plan(&plan, session.now),
-            Format::Json => json::plan(&plan),
-        };
-        out.write_all(text.as_bytes())?;
-        out.flush()?;
+        match arguments.format {
+            Format::Text => print(out, text::plan(&plan, session.now))?,
+            Format::Json => print(out, [json::plan(&plan)])?,
+        }
     }
     Ok(exit)
 }

@@ -13,5 +13,5 @@ pub fn run(of: SchemaOf, out: &mut dyn Write) -> io::Result<Exit> {
         SchemaOf::Manifest => schema_text(),
         SchemaOf::Plan => json::schema(),
     };
-    print(out, text.as_bytes())
+    print(out, [text]).map(|()| Exit::Done)
 }

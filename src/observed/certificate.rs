@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use time::OffsetDateTime;
 
 use super::place::{Places, see, see_anywhere};
 use super::{ObserveError, Seen};
 use crate::desired::{Desired, DesiredClient, KeySource, Layout};
-use crate::host::{FileError, Place, Root, on_all_cores};
+use crate::host::{Distrust, FileError, Place, Root, on_all_cores};
 use crate::pki::{CertFacts, Certificate, Fingerprint, PublicKey, Request, StoredKey};
 
 /// The CA's files.
@@ -100,16 +101,11 @@ pub fn read(root: &Root, desired: &Desired, places: &mut Places) -> Result<Certi
     };
     let all = place.enter(CLIENTS)?;
     places.note(&all);
-    let reader = Reader { root, layout, all: &all, trusted, original };
-    let seen = on_all_cores(&desired.clients, |client| reader.client(client))?;
-    let mut clients = Vec::with_capacity(seen.len());
-    for (client, place) in seen {
-        // A place is an open file: of thousands of clients none is kept, but what bars the way.
-        if let Some(place) = place {
-            places.note(&place);
-        }
-        clients.push(client);
-    }
+    let reader = Reader { root, layout, all: &all, trusted, original, barred: Mutex::default() };
+    let clients = on_all_cores(&desired.clients, |client| reader.client(client))?;
+    let mut barred = reader.barred.lock().map(|mut barred| std::mem::take(&mut *barred)).unwrap_or_default();
+    barred.sort_by(|a, b| a.path.cmp(&b.path));
+    barred.iter().for_each(|distrust| places.add(distrust));
     let orphans = reader.orphans(desired, places)?;
     Ok(Certificates { ca, server, clients, orphans })
 }
@@ -130,11 +126,12 @@ struct Reader<'a> {
     all: &'a Place<'a>,
     trusted: &'a [Certificate],
     original: Option<Original>,
+    /// Why folders of clients are not trusted. A place is an open file: of thousands none is kept.
+    barred: Mutex<Vec<Distrust>>,
 }
 
 impl<'a> Reader<'a> {
-    /// A client, and its place where that is not trusted.
-    fn client(&self, client: &DesiredClient) -> Result<(ObservedClient, Option<Place<'a>>), FileError> {
+    fn client(&self, client: &DesiredClient) -> Result<ObservedClient, FileError> {
         let (name, layout) = (&client.name, self.layout);
         let place = self.all.enter(name)?;
         let certificate = see_leaf(&place, layout.client_certificate(name), self.trusted)?;
@@ -147,8 +144,10 @@ impl<'a> Reader<'a> {
             _ => fingerprints(pem),
         })?;
         let leaf = ObservedLeaf { certificate, key };
-        let barred = matches!(place, Place::Distrusted(_)).then_some(place);
-        Ok((ObservedClient { name: name.clone(), leaf, ca, request }, barred))
+        if let (Place::Distrusted(distrust), Ok(mut barred)) = (place, self.barred.lock()) {
+            barred.push(distrust);
+        }
+        Ok(ObservedClient { name: name.clone(), leaf, ca, request })
     }
 
     /// A folder counts as a client's once it holds a certificate or a key: others are none of our business.

@@ -37,9 +37,14 @@ impl<'r> Places<'r> {
 
     /// Takes down why a folder is not trusted.
     pub fn note(&mut self, place: &Place) {
-        if let Place::Distrusted(distrust) = place
-            && !self.distrusted.contains(distrust)
-        {
+        if let Place::Distrusted(distrust) = place {
+            self.add(distrust);
+        }
+    }
+
+    /// Takes it down.
+    pub fn add(&mut self, distrust: &Distrust) {
+        if !self.distrusted.contains(distrust) {
             self.distrusted.push(distrust.clone());
         }
     }

@@ -9,14 +9,22 @@ use super::page::{ADDED, CHANGED, PLACE, PLAIN, Page, REMOVED, STRONG};
 use super::{diff, words};
 use crate::plan::{Action, After, Change, DaemonStep, Issue, IssueKey, Note, Plan, Reason, Refusal};
 
-/// The whole plan: changes with their reasons, then what stands in the way, then notes, then a count.
-pub fn plan(plan: &Plan, now: OffsetDateTime) -> String {
-    let mut page = Page::default();
-    page.line(0, STRONG, &plan.host);
-    for change in &plan.changes {
+/// The whole plan, piece by piece: changes with their reasons, then what stands in the way, then notes, then a count. The
+/// pieces of a thousand clients are not all in memory at once.
+pub fn plan(plan: &Plan, now: OffsetDateTime) -> impl Iterator<Item = String> {
+    let mut head = Page::default();
+    head.line(0, STRONG, &plan.host);
+    let changes = plan.changes.iter().map(move |change| {
+        let mut page = Page::default();
         page.gap();
         add_change(&mut page, change, now);
-    }
+        page.into_text()
+    });
+    std::iter::once(head.into_text()).chain(changes).chain(std::iter::once_with(|| end(plan)))
+}
+
+fn end(plan: &Plan) -> String {
+    let mut page = Page::default();
     if !plan.changes.is_empty() {
         page.gap();
     }
