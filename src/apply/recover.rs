@@ -35,9 +35,10 @@ pub fn is_interrupted(root: &Root) -> bool {
 pub fn recover(root: &Root, moment: Moment) -> Result<Option<Recovered>, ApplyError> {
     let failed = |unit| move |cause| ApplyError::new(cause, Ending::Interrupted { unit });
     let unread = |cause| {
-        // What somebody else could have written is not acted on, and says nothing of a change.
-        let is_distrust = matches!(&cause, Cause::File(error) if error.is_distrust());
-        ApplyError::new(cause, if is_distrust { Ending::AsItWas } else { Ending::Interrupted { unit: None } })
+        // What can't be read, or is not read because somebody else could have written it, says nothing of a change; and this
+        // run has made none.
+        let is_unread = matches!(&cause, Cause::File(_));
+        ApplyError::new(cause, if is_unread { Ending::AsItWas } else { Ending::Interrupted { unit: None } })
     };
     let Some(found) = Found::read(root).map_err(unread)? else {
         journal::sweep(root).map_err(|error| failed(None)(error.into()))?;

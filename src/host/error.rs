@@ -67,11 +67,6 @@ impl FileError {
         Self::new(path, FileCause::System { action, errno })
     }
 
-    /// Whether somebody else could change what is behind it.
-    pub fn is_distrust(&self) -> bool {
-        matches!(self.cause, FileCause::Distrusted(_))
-    }
-
     /// What a person can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match &self.cause {

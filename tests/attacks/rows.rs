@@ -211,7 +211,7 @@ fn own_folder() -> Vec<Row> {
         row("a journal that is a pipe", Stuck("no regular file"), move |scene| scene.fifo(&journal())),
         row("a journal that is a device", Stuck("no regular file"), move |scene| scene.device(&journal())),
         row("a journal that is a folder", Stuck("no regular file"), move |scene| scene.folder(&journal())),
-        row("a journal of a terabyte", Stuck("is larger than"), move |scene| scene.sparse(&journal())),
+        row("a journal of a terabyte", Refused("is larger than"), move |scene| scene.sparse(&journal())),
         row("a journal of nonsense", Stuck("cannot be read"), move |scene| {
             scene.file(&journal(), "\u{1b}[2J{\"\u{9b}31m\": nonsense");
         }),
