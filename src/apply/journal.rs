@@ -170,7 +170,7 @@ impl<'r> Journal<'r> {
 fn abandon(root: &Root, made: &[Step]) -> Result<(), FileError> {
     sweep(root)?;
     root.remove(Path::new(JOURNAL))?;
-    made.iter().rev().try_for_each(|step| root.undo(step))
+    made.iter().rev().try_for_each(|step| root.undo(&step.clone().recorded()))
 }
 
 /// A draft that never became the journal announced nothing.

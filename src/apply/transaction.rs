@@ -68,7 +68,7 @@ impl<'r> Transaction<'r> {
 
     /// One that another process has begun, as its journal has it.
     pub fn resumed(root: &'r Root, taken: Taken<'_>) -> Self {
-        let steps = taken.steps.into_owned();
+        let steps: Vec<Step> = taken.steps.into_owned().into_iter().map(Step::recorded).collect();
         let folders = steps.iter().filter_map(|step| step.path().parent()).map(Path::to_owned).collect();
         Self { root, sweeps: false, steps, folders, emptied: taken.emptied.into_owned() }
     }

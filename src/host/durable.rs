@@ -123,6 +123,26 @@ mod tests {
         Ok(())
     }
 
+    /// As after a boot that has given the file system another number.
+    #[test]
+    fn a_recorded_step_is_undone_on_a_disk_with_another_number() -> Checked {
+        let folder = tempfile::tempdir()?;
+        let root = Root::at(folder.path().to_owned())?;
+        let path = Path::new("/file");
+        fs::write(folder.path().join("file"), "old")?;
+        let (_, mut before) = root.look(path)?.ok_or("missing")?;
+        let step = root.stage(path, b"new", 0o644, Some(before.stamp))?;
+        root.take(&step)?;
+        before.stamp.id.device += 1;
+        let Step::Replace { path, mut staged, .. } = step else { return Err("another step".into()) };
+        staged.device += 1;
+        let step = Step::Replace { path, staged, before: before.stamp };
+        root.undo(&step.recorded())?;
+        assert_eq!(fs::read(folder.path().join("file"))?, b"old");
+        assert_eq!(fs::read_dir(folder.path())?.count(), 1);
+        Ok(())
+    }
+
     #[test]
     fn missing_folders_come_outermost_first() -> Checked {
         let folder = tempfile::tempdir()?;

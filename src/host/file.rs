@@ -57,12 +57,24 @@ pub struct Attributes {
 }
 
 /// Which file this is, whatever its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Eq, Serialize, Deserialize)]
 pub struct FileId {
     /// Device number.
     pub device: u64,
     /// Inode number.
     pub inode: u64,
+}
+
+impl FileId {
+    /// Equal to every device number; the kernel gives it to none.
+    pub const ANY_DEVICE: u64 = 0;
+}
+
+impl PartialEq for FileId {
+    fn eq(&self, other: &Self) -> bool {
+        let same_device = self.device == other.device || [self.device, other.device].contains(&Self::ANY_DEVICE);
+        same_device && self.inode == other.inode
+    }
 }
 
 /// Equal stamps: the same file, not written or changed in mode or owner between the two looks.

@@ -90,6 +90,24 @@ impl Step {
             | Self::RemoveFolder { path } => path,
         }
     }
+
+    /// The same as another process has recorded it, maybe before a boot: file systems get their numbers anew then (btrfs,
+    /// overlay, LVM, a disk at another place), while files keep their inodes.
+    pub fn recorded(mut self) -> Self {
+        match &mut self {
+            Self::MakeFolder { folder: id, .. }
+            | Self::Create { staged: id, .. }
+            | Self::ChangeMode { file: id, .. } => {
+                id.device = FileId::ANY_DEVICE;
+            }
+            Self::Replace { staged, before, .. } => {
+                (staged.device, before.id.device) = (FileId::ANY_DEVICE, FileId::ANY_DEVICE);
+            }
+            Self::Remove { before, .. } => before.id.device = FileId::ANY_DEVICE,
+            Self::RemoveFolder { .. } => {}
+        }
+        self
+    }
 }
 
 impl Root {
