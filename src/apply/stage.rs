@@ -40,7 +40,7 @@ pub fn stage<'r>(
 }
 
 /// Texts staged at a time.
-const PIECE: usize = 256;
+const PIECE: usize = 128;
 
 /// Writes files beside their targets, and records what they replace.
 struct Stager<'s, 'r> {

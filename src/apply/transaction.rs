@@ -147,7 +147,7 @@ impl<'r> Transaction<'r> {
         let now = self.root.look(on)?;
         for step in self.steps.iter_mut().filter(|step| step.path() == path) {
             if let (Step::Create { staged, .. } | Step::Replace { staged, .. }, Some((_, now))) = (&*step, &now) {
-                *step = Step::Replace { path: path.to_owned(), staged: *staged, before: now.stamp };
+                *step = Step::Replace { path: path.to_owned(), staged: *staged, before: Box::new(now.stamp) };
             }
         }
         Ok(())

@@ -136,7 +136,7 @@ mod tests {
         before.stamp.id.device += 1;
         let Step::Replace { path, mut staged, .. } = step else { return Err("another step".into()) };
         staged.device += 1;
-        let step = Step::Replace { path, staged, before: before.stamp };
+        let step = Step::Replace { path, staged, before: Box::new(before.stamp) };
         root.undo(&step.recorded())?;
         assert_eq!(fs::read(folder.path().join("file"))?, b"old");
         assert_eq!(fs::read_dir(folder.path())?.count(), 1);

@@ -47,7 +47,7 @@ impl Root {
     pub fn removal(&self, path: &Path, before: Stamp) -> Result<Step, FileError> {
         let spot = self.spot(path)?;
         spot.clear(&spot.old)?;
-        Ok(Step::Remove { path: path.to_owned(), before })
+        Ok(Step::Remove { path: path.to_owned(), before: Box::new(before) })
     }
 
     /// Makes a folder with `mode`, and each missing parent with 0755: one step for each that was made, outermost first.
@@ -139,7 +139,8 @@ impl Root {
 fn step(path: &Path, staged: FileId, before: Option<Stamp>) -> Step {
     let path = path.to_owned();
     match before {
-        Some(before) => Step::Replace { path, staged, before },
+        // Most steps create: those that replace need not make all of them large.
+        Some(before) => Step::Replace { path, staged, before: Box::new(before) },
         None => Step::Create { path, staged },
     }
 }

@@ -47,14 +47,14 @@ pub enum Step {
         /// The staged file.
         staged: FileId,
         /// What stood there when it was looked at.
-        before: Stamp,
+        before: Box<Stamp>,
     },
     /// A file goes.
     Remove {
         /// The target.
         path: PathBuf,
         /// What stood there when it was looked at.
-        before: Stamp,
+        before: Box<Stamp>,
     },
     /// A file or folder gets another mode.
     ChangeMode {
@@ -129,13 +129,13 @@ impl Root {
             Step::Replace { path, staged, before } => {
                 let spot = self.spot(path)?;
                 spot.expect_staged(*staged)?;
-                spot.expect(*before)?;
+                spot.expect(**before)?;
                 spot.save(before.id)?;
                 spot.rename(&spot.new, spot.name, "replace")
             }
             Step::Remove { path, before } => {
                 let spot = self.spot(path)?;
-                spot.expect(*before)?;
+                spot.expect(**before)?;
                 spot.move_to_free(spot.name, &spot.old, "remove")
             }
             Step::ChangeMode { path, file, from, to } => self.change_mode(path, *file, *from, *to),
