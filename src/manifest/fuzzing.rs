@@ -4,15 +4,20 @@
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
+use jsonschema::Validator;
 use serde_json::Value;
 
 use super::load::{self, Document};
 use super::locate::{Children, Node, escaped};
-use super::schema;
+use super::{schema, violation};
 
 /// Every value of a text stands where its place says, inside of what holds it, and is found by its pointer.
 pub fn locate(bytes: &[u8]) {
-    let Ok(Document { value, root, problems }) = load::load(bytes) else { return };
+    let Ok(Document { value, root, problems }) = load::load(bytes, true) else { return };
+    if problems.is_empty() {
+        // An accepted manifest is read without places.
+        assert_eq!(load::load(bytes, false).ok().map(|document| document.value).as_ref(), Some(&value));
+    }
     let Ok(text) = std::str::from_utf8(bytes) else { panic!("loaded, but not UTF-8") };
     // A fault may leave a part out of the value that stays in the tree.
     if problems.is_empty() {
@@ -56,28 +61,36 @@ fn walk(text: &str, value: &Value, node: &Node, root: &Node, pointer: &mut Strin
     }
 }
 
-/// The schema, as published and as used at run time, takes an accepted text.
-pub fn assert_accepted_by_schema(accepted: &[u8]) {
-    static SCHEMAS: OnceLock<[Option<jsonschema::Validator>; 2]> = OnceLock::new();
+/// An accepted text is one that the published schema takes, as a validator for any schema reads it; and on any text ours
+/// comes to the same verdict as that one.
+pub fn check_against_schema(text: &[u8], is_accepted: bool) {
+    static SCHEMAS: OnceLock<Option<[(Value, Validator); 2]>> = OnceLock::new();
+    let Ok(document) = load::load(text, true) else { return assert!(!is_accepted) };
     let schemas = SCHEMAS.get_or_init(|| {
-        let options = || jsonschema::draft202012::options().should_validate_formats(true);
-        let published = serde_json::from_str(&schema::text()).ok();
-        [published.and_then(|schema| options().build(&schema).ok()), options().build(&schema::strict()).ok()]
-    });
-    let Ok(document) = load::load(accepted) else { panic!("accepted, but not loaded") };
-    for schema in schemas {
-        let Some(schema) = schema else { panic!("the schema can't be built") };
-        if let Err(error) = schema.validate(&document.value) {
-            panic!("the schema refuses what was accepted: {error} at {}", error.instance_path());
+        let published: Value = serde_json::from_str(&schema::text()).ok()?;
+        let mut options = jsonschema::draft202012::options().should_validate_formats(true);
+        let validator = options.build(&published).ok()?;
+        for (name, check) in schema::SCALARS {
+            options = options.with_format(format!("dockseal-{name}"), move |text: &str| check(text).is_none());
         }
+        let strict = schema::strict();
+        let strict_validator = options.build(&strict).ok()?;
+        Some([(published, validator), (strict, strict_validator)])
+    });
+    let Some([(_, published), (strict, theirs)]) = schemas else { panic!("the schema can't be built") };
+    if is_accepted && let Err(error) = published.validate(&document.value) {
+        panic!("the schema refuses what was accepted: {error} at {}", error.instance_path());
     }
+    let mut ours = Vec::new();
+    violation::each(strict, &document.value, &mut |pointer, _| ours.push(pointer.to_owned()));
+    assert_eq!(ours.is_empty(), theirs.is_valid(&document.value), "{ours:?}: {}", document.value);
 }
 
 /// An accepted text's value as YAML in another style. `None` where that would be refused for its form alone: a fraction,
 /// which has several spellings, and a key so long that YAML would not take it for one.
 pub fn written_anew(accepted: &[u8]) -> Option<String> {
     let mut text = String::new();
-    write(&load::load(accepted).ok()?.value, &mut text)?;
+    write(&load::load(accepted, true).ok()?.value, &mut text)?;
     (text.len() <= super::MOST_BYTES).then_some(text)
 }
 
