@@ -83,7 +83,19 @@ pub fn check_against_schema(text: &[u8], is_accepted: bool) {
     }
     let mut ours = Vec::new();
     violation::each(strict, &document.value, &mut |pointer, _| ours.push(pointer.to_owned()));
-    assert_eq!(ours.is_empty(), theirs.is_valid(&document.value), "{ours:?}: {}", document.value);
+    let is_valid = theirs.is_valid(&document.value);
+    // To JSON Schema 1.0 is the number 1; here and to serde it is not.
+    let is_stricter = is_valid && !ours.is_empty() && has_fraction(&document.value);
+    assert!(ours.is_empty() == is_valid || is_stricter, "{ours:?}: {}", document.value);
+}
+
+fn has_fraction(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_f64(),
+        Value::Array(items) => items.iter().any(has_fraction),
+        Value::Object(members) => members.values().any(has_fraction),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
 }
 
 /// An accepted text's value as YAML in another style. `None` where that would be refused for its form alone: a fraction,
