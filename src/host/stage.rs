@@ -165,7 +165,7 @@ impl Spot<'_> {
             other => other,
         };
         let file = File::from(fd.map_err(|errno| self.fail("create", errno))?);
-        let made = (|| {
+        let created = (|| {
             let found = Attributes::of(&fstat(&file)?);
             // The umask has taken bits away, or none.
             if found.mode != mode.bits() {
@@ -173,7 +173,7 @@ impl Spot<'_> {
             }
             Ok(found.stamp.id)
         })();
-        let id = made.map_err(|errno: Errno| self.give_up_new(&errno.into()))?;
+        let id = created.map_err(|errno: Errno| self.give_up_new(&errno.into()))?;
         Ok((file, id))
     }
 

@@ -240,9 +240,8 @@ mod tests {
     #[test]
     fn timeouts() {
         for (text, seconds) in [("5s", 5), ("60s", 60), ("5m", 300), ("1h", 3600), ("3600s", 3600)] {
-            let timeout = Timeout::parse(text).unwrap();
-            assert_eq!(timeout.duration(), Duration::from_secs(seconds), "{text}");
-            assert_eq!(timeout.to_string(), format!("{seconds}s"));
+            let timeout = Timeout::parse(text).map(|timeout| (timeout.duration(), timeout.to_string())).ok();
+            assert_eq!(timeout, Some((Duration::from_secs(seconds), format!("{seconds}s"))), "{text}");
         }
         for text in [
             "", "s", "0s", "05s", "4s", "1s", "60", "1d", "60ss", "-5s", "+5s", "5 s", "1.5m", "61m", "2h", "3601s",

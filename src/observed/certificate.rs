@@ -105,7 +105,9 @@ pub fn read(root: &Root, desired: &Desired, places: &mut Places) -> Result<Certi
     let clients = on_all_cores(&desired.clients, |client| reader.client(client))?;
     let mut barred = reader.barred.lock().map(|mut barred| std::mem::take(&mut *barred)).unwrap_or_default();
     barred.sort_by(|a, b| a.path.cmp(&b.path));
-    barred.iter().for_each(|distrust| places.add(distrust));
+    for distrust in &barred {
+        places.add(distrust);
+    }
     let orphans = reader.orphans(desired, places)?;
     Ok(Certificates { ca, server, clients, orphans })
 }
@@ -130,7 +132,7 @@ struct Reader<'a> {
     barred: Mutex<Vec<Distrust>>,
 }
 
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     fn client(&self, client: &DesiredClient) -> Result<ObservedClient, FileError> {
         let (name, layout) = (&client.name, self.layout);
         let place = self.all.enter(name)?;
