@@ -1,6 +1,6 @@
 //! A door for the fuzz targets under `fuzz/`, which see no other part of the program: bytes enter, and what has to be true
 //! of whatever was made of them is asserted. It exists in builds with `--cfg fuzzing`, which cargo-fuzz sets, and in tests, which try all seeds.
-#![allow(clippy::panic, reason = "a failure is what a fuzzer looks for")]
+#![allow(clippy::panic, clippy::missing_panics_doc, reason = "a failure is what a fuzzer looks for")]
 
 mod daemon_json;
 mod manifest;

@@ -65,7 +65,7 @@ impl Held {
     }
 }
 
-/// The traced process, once it stands in exit_group.
+/// The traced process, once it stands in `exit_group`.
 fn wait_for_end(strace: u32) -> u32 {
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(120) {
