@@ -8,8 +8,7 @@ pub const MOST_MEMORY: usize = 100 << 20;
 macro_rules! limit_memory {
     () => {
         #[global_allocator]
-        static ALLOCATOR: $crate::Cap<std::alloc::System> =
-            $crate::Cap::new(std::alloc::System, $crate::MOST_MEMORY);
+        static ALLOCATOR: $crate::Cap<std::alloc::System> = $crate::Cap::new(std::alloc::System, $crate::MOST_MEMORY);
     };
 }
 
