@@ -304,6 +304,7 @@ fn changed(before: &Tree, after: &Tree) -> BTreeSet<String> {
         .differences(after)
         .into_iter()
         .filter_map(|line| Some(line.strip_suffix(" has other bytes")?.to_owned()))
+        .filter(|path| path != "var/lib/dockseal/previous")
         .collect()
 }
 

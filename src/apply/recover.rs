@@ -34,14 +34,14 @@ pub fn is_interrupted(root: &Root) -> bool {
 /// Undoes or finishes what an earlier run left; `None` where it left nothing.
 pub fn recover(root: &Root, moment: Moment) -> Result<Option<Recovered>, ApplyError> {
     let failed = |unit| move |cause| ApplyError::new(cause, Ending::Interrupted { unit });
-    let unread = |cause| {
-        // What can't be read, or is not read because somebody else could have written it, says nothing of a change; and this
-        // run has made none.
-        let is_unread = matches!(&cause, Cause::File(_));
-        ApplyError::new(cause, if is_unread { Ending::AsItWas } else { Ending::Interrupted { unit: None } })
+    // What can't be read, or is not read because somebody else could have written it, says nothing of a change; and this
+    // run has made none.
+    let unread = |cause| match cause {
+        Cause::File(_) => ApplyError::new(cause, Ending::AsItWas),
+        _ => failed(None)(cause),
     };
     let Some(found) = Found::read(root).map_err(unread)? else {
-        journal::sweep(root).map_err(|error| failed(None)(error.into()))?;
+        journal::sweep(root).map_err(|error| unread(error.into()))?;
         return Ok(None);
     };
     let interrupted = found.parse().map_err(Cause::from).map_err(failed(None))?;

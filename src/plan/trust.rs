@@ -12,8 +12,6 @@ use super::attributes::{PUBLIC, SECRET, Wanted};
 use super::finding::{Exposure, Refusal};
 use crate::observed::{Attributes, Observed, Seen};
 
-/// Permission bits that let others write.
-const OTHERS_WRITE: u32 = 0o022;
 
 /// Judges.
 pub fn judge(observed: &Observed, draft: &mut Draft) {
@@ -32,11 +30,16 @@ pub fn judge(observed: &Observed, draft: &mut Draft) {
     }
 }
 
+/// The permission bits that let others write; root's group is no other.
+fn others_write(found: &Attributes) -> u32 {
+    if found.gid == 0 { 0o002 } else { 0o022 }
+}
+
 fn exposure(found: &Attributes, owner: u32, wanted: Wanted) -> Option<Exposure> {
     // What is root's could be changed by root alone, who could change anything.
     if found.uid != 0 && found.uid != owner {
         Some(Exposure::Owner(found.uid))
-    } else if found.mode & OTHERS_WRITE != 0 {
+    } else if found.mode & others_write(found) != 0 {
         Some(Exposure::Mode(found.mode))
     } else if found.links > 1 && wanted.mode == SECRET.mode {
         Some(Exposure::Links(found.links))

@@ -57,7 +57,7 @@ impl Scenario {
     pub fn renewal() -> Self {
         let site = Self::sealed();
         site.manifest(&MANIFEST.replace("clients:", "server:\n  sans:\n    ip: [10.1.1.1]\nclients:"));
-        set_mode(&site.file("etc/docker/tls/ca.pem"), 0o666);
+        set_mode(&site.file("etc/docker/tls/ca.pem"), 0o744);
         Self::new(site, |_| {}, &["apply", "host.yaml"], true)
     }
 
