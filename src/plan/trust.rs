@@ -12,7 +12,6 @@ use super::attributes::{PUBLIC, SECRET, Wanted};
 use super::finding::{Exposure, Refusal};
 use crate::observed::{Attributes, Observed, Seen};
 
-
 /// Judges.
 pub fn judge(observed: &Observed, draft: &mut Draft) {
     draft.refusals.extend(observed.distrusted.iter().cloned().map(Refusal::Distrusted));
