@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::Cause;
 use super::dockerd::Dockerd;
@@ -100,6 +102,14 @@ pub enum JournalError {
     /// Something else stands there.
     #[error("{JOURNAL} is no regular file that can be read")]
     NotAFile,
+}
+
+impl Heading {
+    /// Of a command that begins now.
+    pub fn new(command: &str, now: OffsetDateTime, daemon_json: PathBuf) -> Self {
+        // A year beyond 9999 has no such form; the command and the rest still say whose it is.
+        Self { command: command.to_owned(), began: now.format(&Rfc3339).unwrap_or_default(), daemon_json }
+    }
 }
 
 impl<'r> Journal<'r> {

@@ -7,12 +7,13 @@ use std::time::Instant;
 
 use time::OffsetDateTime;
 
-use super::dockerd::{Dockerd, Done, PAUSE, TakesIn};
+use super::attempt::Attempt;
+use super::dockerd::{Dockerd, PAUSE, TakesIn};
 use super::journal::{self, Heading, Journal};
-use super::layers::{Layers, Roots};
+use super::layers::Roots;
 use super::previous::{Exchanged, LIMIT, PREVIOUS, Previous};
 use super::transaction::Transaction;
-use super::{ApplyError, Attempt, Cause, Ending};
+use super::{ApplyError, Cause, Ending};
 use crate::host::{Attributes, Entry, Root};
 use crate::observed::{Containers, FILE_LIMIT, Systemd, containers, is_answering, read_service};
 
@@ -51,8 +52,7 @@ impl Rollback<'_> {
         let journal = Journal::open(self.root, heading).map_err(|error| unchanged(error.into()))?;
         let restarts = dockerd.as_ref().filter(|dockerd| matches!(dockerd.takes_in, TakesIn::Restart { .. }));
         let restarted = restarts.map(|dockerd| dockerd.unit.clone());
-        let attempt = Attempt { journal, layers: Layers::new(&roots), dockerd, done: Done::default() };
-        attempt.run(|attempt| {
+        Attempt::new(journal, &roots, dockerd).run(|attempt| {
             let folders = previous.files.iter().filter_map(|file| file.path.parent()).map(Path::to_owned);
             attempt.journal.stage(folders.chain([journal::FOLDER.into()]).collect())?;
             for (file, seen) in previous.files.iter().zip(&steps) {

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::attempt::Attempt;
 use super::issue::{Issuer, Write};
 use super::layers::{Layers, Roots};
 use super::previous::Recording;
 use super::transaction::{NewFile, PUBLIC_MODE, Transaction};
-use super::{Apply, Attempt, Cause, journal, validate};
+use super::{Apply, Cause, journal, validate};
 use crate::plan::{After, Change, DaemonStep, IssueKey, Resource};
 
 /// Stages it.
