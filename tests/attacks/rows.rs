@@ -133,7 +133,10 @@ fn keys() -> Vec<Row> {
         rows.push(row(format!("{name} of another user"), owner, move |scene| scene.give(&tls(name))));
         for mode in [0o620, 0o602, 0o666] {
             let others = Refused("is not trusted: it may be written by others");
-            rows.push(row(format!("{name} with mode {mode:o}"), others, move |scene| scene.mode(&tls(name), mode)));
+            rows.push(row(format!("{name} of another group with mode {mode:o}"), others, move |scene| {
+                scene.give_group(&tls(name));
+                scene.mode(&tls(name), mode);
+            }));
         }
         if name != "ca.pem" {
             let linked = Refused("is not trusted: it has 2 hard links");
