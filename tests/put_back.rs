@@ -97,7 +97,8 @@ fn a_host_that_cannot_be_put_back_calls_for_a_person(host: &Host) {
     let files = host.put_back_files();
     host.manifest(&listening(EVERYWHERE, ""));
     let failed = host.dockseal(["apply"]).exits(3);
-    let (_, next) = failed.stderr.split_once("note: the host could not be put back: a person has to look at it\n").unwrap();
+    let (_, next) =
+        failed.stderr.split_once("note: the host could not be put back: a person has to look at it\n").unwrap();
     for command in ["journalctl --unit docker.service", "dockseal recover", "systemctl status docker.service"] {
         assert!(next.contains(command), "{failed}");
     }
