@@ -36,14 +36,17 @@ fn ca_key(host: &Host) -> String {
 }
 
 /// The power goes in this call. The host that was booted then is sound, and an apply completes what was begun.
-fn cut(host: Host, command: &[&str], call: &Call) -> Host {
+///
+/// Mostly the disk has another number at each boot; the kernel gives numbers again that others gave back, so that it is only
+/// counted.
+fn cut(host: Host, command: &[&str], call: &Call, renumbered: &mut usize) -> Host {
     let key = ca_key(&host);
     let killed = host.killed_in(command, call);
     assert!(killed.was_hit("signal"), "{} was not reached: {}", call.line, killed.ran);
     println!("{}: the power goes in {}", host.suite().name(), call.line);
     let device = host.sh("stat -c %d /etc").ok().stdout;
     let host = host.cut_power();
-    assert_ne!(host.sh("stat -c %d /etc").ok().stdout, device, "the disk has another number at each boot");
+    *renumbered += usize::from(host.sh("stat -c %d /etc").ok().stdout != device);
     let at = &call.line;
     assert!(host.answers_locally(), "{at}: no dockerd");
     // Before the unit is in place, nothing that dockerd reads has changed, and the journal waits for the next run.
@@ -79,7 +82,7 @@ fn the_power_goes_on(suite: Suite) {
     let mut host = fresh(suite);
     let first_run = host.count_calls(&apply);
     assert_eq!(first_run.ran.code, 0, "{}", first_run.ran);
-    let mut count = 0;
+    let (mut count, mut renumbered) = (0, 0);
 
     let mut wishes = Wishes(0);
     for wish in [Wishes::renewal, Wishes::daemon_json] {
@@ -90,7 +93,7 @@ fn the_power_goes_on(suite: Suite) {
         assert_eq!(run.ran.code, 0, "{}", run.ran);
         for call in points(suite, &run) {
             host.manifest(&wish(&mut wishes));
-            host = cut(host, &apply, &call);
+            host = cut(host, &apply, &call, &mut renumbered);
             count += 1;
         }
     }
@@ -101,14 +104,15 @@ fn the_power_goes_on(suite: Suite) {
     assert_eq!(run.ran.code, 0, "{}", run.ran);
     for call in points(suite, &run) {
         host.seal(&wishes.renewal());
-        host = cut(host, &rollback, &call);
+        host = cut(host, &rollback, &call, &mut renumbered);
         count += 1;
     }
     for call in points(suite, &first_run) {
-        cut(fresh(suite), &apply, &call);
+        cut(fresh(suite), &apply, &call, &mut renumbered);
         count += 1;
     }
-    println!("{}: {count} power cuts", suite.name());
+    println!("{}: {count} power cuts, {renumbered} with another number of the disk", suite.name());
+    assert!(renumbered > 0, "the disk had the same number at each boot");
     assert_eq!(count, 4 * POINTS / Suite::ALL.len());
 }
 
