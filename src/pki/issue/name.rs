@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use rcgen::{DnType, DnValue};
+use x509_parser::asn1_rs::Tag;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
@@ -59,6 +60,10 @@ pub(super) fn check_rewritable(ca: &Certificate) -> Result<(), String> {
             // asn1-rs misreads those above 2.47, such as 2.999, and rcgen panics at what comes of them.
             if components(&attribute.attr_type().to_id_string()).is_err() {
                 return Err(format!("its subject has an attribute of an unusual kind ({})", ca.facts.subject));
+            }
+            // It is one of the allowed letters (X.680, table 10), and what rcgen writes with panics at it.
+            if attribute.attr_value().tag() == Tag::PrintableString && attribute.attr_value().data.contains(&b'?') {
+                return Err(format!("its subject has a `?` in a PrintableString ({})", ca.facts.subject));
             }
             if !seen.insert(attribute.attr_type().to_id_string()) {
                 return Err(format!("its subject has two values of one kind ({})", ca.facts.subject));

@@ -210,6 +210,13 @@ fn a_ca_that_can_not_sign_is_refused() {
     }
     let odd = Authority::open(Certificate::from_der(&certificate.der).unwrap(), key).err().unwrap().to_string();
     assert!(odd.contains("an attribute of an unusual kind (3.16.55.41 = x"), "{odd}");
+    // A UTF8String (12) becomes a PrintableString (19).
+    let (mut certificate, key) = openssl_ca(&folder, "/CN=W?", &[]);
+    while let Some(at) = certificate.der.windows(4).position(|bytes| bytes == [12, 2, b'W', b'?']) {
+        certificate.der[at] = 19;
+    }
+    let odd = Authority::open(Certificate::from_der(&certificate.der).unwrap(), key).err().unwrap().to_string();
+    assert!(odd.contains("a `?` in a PrintableString (CN = W?)"), "{odd}");
     let (certificate, _) = openssl_ca(&folder, "/CN=CA", &[]);
     let other = Authority::open(certificate, generate(KeyAlgorithm::EcdsaP256)).err();
     assert!(matches!(other, Some(IssueError::KeyDiffers)));
