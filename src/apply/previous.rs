@@ -153,7 +153,8 @@ impl<'a> Recording<'a> {
 impl Previous {
     /// Bytes → the way back.
     pub fn parse(bytes: &[u8]) -> Result<Self, Cause> {
-        let unreadable = |error: serde_json::Error| Cause::Previous(format!("cannot be read: {error}"));
+        // serde's own words would quote what stands there, which may be a key.
+        let unreadable = |_: serde_json::Error| Cause::Previous("cannot be read".to_owned());
         let mut lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let header: Header = serde_json::from_slice(lines.next().unwrap_or_default()).map_err(unreadable)?;
         if header.format != FORMAT {
