@@ -143,10 +143,10 @@ impl<'r> Journal<'r> {
         sync: impl FnOnce(&Path) -> Result<(), FileError>,
     ) -> Result<(), Cause> {
         self.draft(Phase::Changing { layers, dockerd })?;
-        // The journal and the staged files in one go.
-        sync(Path::new(FOLDER))?;
         self.root.publish(Path::new(JOURNAL))?;
-        Ok(self.root.sync_folder(Path::new(FOLDER))?)
+        // The journal and the staged files in one go. Until then nothing that the journal names has happened, so that it
+        // does no harm if the power goes before.
+        Ok(sync(Path::new(FOLDER))?)
     }
 
     /// The change holds: from here on it is finished, not undone.
