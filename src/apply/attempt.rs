@@ -24,7 +24,7 @@ impl<'r> Attempt<'r> {
 
     /// Does it. Where that fails, everything is put back.
     pub fn run(mut self, work: impl FnOnce(&mut Self) -> Result<(), Cause>) -> Result<(), ApplyError> {
-        match work(&mut self).and_then(|()| Ok(self.journal.prove()?)) {
+        match work(&mut self).and_then(|()| Ok(self.journal.prove(&self.layers.places())?)) {
             Ok(()) => {
                 let kept = self.layers.keep().and_then(|()| self.journal.close());
                 kept.map_err(|error| ApplyError::new(error.into(), Ending::LeftOver))

@@ -150,9 +150,15 @@ impl<'r> Journal<'r> {
     }
 
     /// The change holds: from here on it is finished, not undone.
-    pub fn prove(&self) -> Result<(), FileError> {
+    ///
+    /// `places` are folders of the file systems that it is on. It reaches the disk now, on the journal's own file system
+    /// together with the new name: a file system keeps the order of renames, so that none that comes before is lost while
+    /// the new name is there. Until then a power cut leaves the journal, which knows the way back from any part of it.
+    pub fn prove(&self, places: &[PathBuf]) -> Result<(), FileError> {
+        let folder = [PathBuf::from(FOLDER)];
+        self.root.sync_apart_from(places, &folder[0])?;
         self.root.rename(Path::new(JOURNAL), Path::new(PROVEN))?;
-        self.root.sync_folder(Path::new(FOLDER)).inspect_err(|_| {
+        self.root.sync(&folder).inspect_err(|_| {
             // It is undone now, and who finds a journal must not finish it. That is the error to tell either way.
             let _ = self.root.rename(Path::new(PROVEN), Path::new(JOURNAL));
         })

@@ -1,7 +1,7 @@
 //! All transactions of an apply: its main one and, where containers need live-restore before the restart, two more on
 //! daemon.json alone. They are undone in the order that leads back.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
@@ -100,6 +100,11 @@ impl<'r> Layers<'r> {
     pub fn sync(&self, folder: &Path) -> Result<(), FileError> {
         let first = self.first.iter().flat_map(Transaction::places);
         self.main.sync(first.chain([folder.to_owned()]))
+    }
+
+    /// A folder on each file system that they are on.
+    pub fn places(&self) -> Vec<PathBuf> {
+        self.main.places().chain(self.first.iter().flat_map(Transaction::places)).collect()
     }
 
     /// Nothing can be undone any more.

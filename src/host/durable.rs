@@ -1,12 +1,11 @@
 //! Small files that have to be on the disk before anything else happens: written whole beside their name, renamed into
-//! place, and the folder synced. A journal needs exactly that.
+//! place, and synced. A journal needs exactly that.
 
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, renameat};
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, fsync, unlinkat};
+use nix::fcntl::{AtFlags, renameat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, unlinkat};
 
 use super::append::Growing;
 use super::error::FileError;
@@ -70,13 +69,6 @@ impl Root {
         }
     }
 
-    /// What was renamed in a folder is on the disk afterwards.
-    pub fn sync_folder(&self, path: &Path) -> Result<(), FileError> {
-        let fail = |errno| self.fail(path, "sync", errno);
-        let opened: OwnedFd = self.folder(path, OFlag::O_RDONLY).map_err(fail)?;
-        fsync(&opened).map_err(fail)
-    }
-
     /// `folder` and those above it that are missing, outermost first. What else is wrong with it is told by whoever makes
     /// it.
     pub fn missing_folders(&self, folder: &Path) -> Vec<PathBuf> {
@@ -114,7 +106,6 @@ mod tests {
         assert_eq!(fs::read(folder.path().join("journal"))?, b"one");
         root.publish(path)?;
         root.rename(path, other)?;
-        root.sync_folder(Path::new("/"))?;
         assert_eq!(fs::read(folder.path().join("proven"))?, b"two");
         assert_eq!(fs::metadata(folder.path().join("proven"))?.permissions().mode() & 0o777, 0o600);
         root.remove(other)?;

@@ -173,15 +173,31 @@ impl Root {
     /// Brings everything written to the file systems of these folders to the disk: one syncfs(2) for each, whatever the
     /// number of files. Since Linux 5.8 it also reports earlier write errors.
     pub fn sync(&self, folders: &[PathBuf]) -> Result<(), FileError> {
-        let mut synced = BTreeSet::new();
+        self.sync_others(folders, BTreeSet::new())
+    }
+
+    /// The same, but for the file system of `apart`.
+    pub fn sync_apart_from(&self, folders: &[PathBuf], apart: &Path) -> Result<(), FileError> {
+        let (_, device) = self.open_to_sync(apart)?;
+        self.sync_others(folders, BTreeSet::from([device]))
+    }
+
+    fn sync_others(&self, folders: &[PathBuf], mut synced: BTreeSet<u64>) -> Result<(), FileError> {
         for path in folders {
-            let fail = |errno| self.fail(path, "sync", errno);
-            let fd = self.folder(path, OFlag::O_RDONLY).map_err(fail)?;
-            if synced.insert(fstat(&fd).map_err(fail)?.st_dev) {
-                syncfs(&fd).map_err(fail)?;
+            let (fd, device) = self.open_to_sync(path)?;
+            if synced.insert(device) {
+                syncfs(&fd).map_err(|errno| self.fail(path, "sync", errno))?;
             }
         }
         Ok(())
+    }
+
+    fn open_to_sync(&self, path: &Path) -> Result<(OwnedFd, u64), FileError> {
+        let opened = self.folder(path, OFlag::O_RDONLY).and_then(|fd| {
+            let device = fstat(&fd)?.st_dev;
+            Ok((fd, device))
+        });
+        opened.map_err(|errno| self.fail(path, "sync", errno))
     }
 }
 
