@@ -17,7 +17,7 @@ use crate::plan::{After, Change, Issue, IssueKey};
 const SECRET_MODE: u32 = 0o600;
 
 /// Keys that are made at a time: of ten thousand clients, not all are held in memory to the end.
-const PIECE: usize = 128;
+const PIECE: usize = 64;
 
 /// What signs the certificates of a plan, opened or made.
 pub struct Issuer {

@@ -41,7 +41,7 @@ pub fn stage<'r>(
 }
 
 /// Texts staged at a time.
-const PIECE: usize = 128;
+const PIECE: usize = 64;
 
 /// Writes files beside their targets, and records what they replace.
 struct Stager<'s, 'r> {

@@ -11,7 +11,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::error::FileError;
 
 /// Bytes that wait for each other.
-const ROOM: usize = 64 << 10;
+const ROOM: usize = 16 << 10;
 
 /// A file that is being written.
 pub struct Growing {
