@@ -15,12 +15,10 @@ use time::format_description::well_known::Rfc3339;
 use super::Cause;
 use super::dockerd::Dockerd;
 use super::layers::TakenLayers;
+use crate::desired::{JOURNAL, OWN_FOLDER as FOLDER};
 use crate::host::{Entry, FileError, Root, Step};
 
-/// Where journal and previous state live: for root alone.
-pub const FOLDER: &str = "/var/lib/dockseal";
 const FOLDER_MODE: u32 = 0o700;
-const JOURNAL: &str = "/var/lib/dockseal/journal";
 const PROVEN: &str = "/var/lib/dockseal/proven";
 /// The steps of a hundred thousand clients.
 const LIMIT: usize = 256 << 20;

@@ -36,7 +36,6 @@ use attempt::Attempt;
 use dockerd::{Dockerd, PAUSE, SETTLE_WITHIN};
 pub use error::{ApplyError, Cause, Ending};
 use issue::Issuer;
-pub use journal::FOLDER as JOURNAL_FOLDER;
 use journal::{Heading, Journal};
 use layers::Roots;
 pub use recover::{Moment, Recovered, is_interrupted, recover};

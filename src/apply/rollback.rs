@@ -9,11 +9,12 @@ use time::OffsetDateTime;
 
 use super::attempt::Attempt;
 use super::dockerd::{Dockerd, PAUSE, TakesIn};
-use super::journal::{self, Heading, Journal};
+use super::journal::{Heading, Journal};
 use super::layers::Roots;
 use super::previous::{Exchanged, LIMIT, PREVIOUS, Previous};
 use super::transaction::Transaction;
 use super::{ApplyError, Cause, Ending};
+use crate::desired::OWN_FOLDER;
 use crate::host::{Attributes, Entry, Root};
 use crate::observed::{Containers, FILE_LIMIT, Systemd, containers, is_answering, read_service};
 
@@ -54,7 +55,7 @@ impl Rollback<'_> {
         let restarted = restarts.map(|dockerd| dockerd.unit.clone());
         Attempt::new(journal, &roots, dockerd).run(|attempt| {
             let folders = previous.files.iter().filter_map(|file| file.path.parent()).map(Path::to_owned);
-            attempt.journal.stage(folders.chain([journal::FOLDER.into()]).collect())?;
+            attempt.journal.stage(folders.chain([OWN_FOLDER.into()]).collect())?;
             for (file, seen) in previous.files.iter().zip(&steps) {
                 stage(&mut attempt.layers.main, file, *seen)?;
             }

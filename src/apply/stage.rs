@@ -8,7 +8,8 @@ use super::issue::{Issuer, Write};
 use super::layers::{Layers, Roots};
 use super::previous::Recording;
 use super::transaction::{NewFile, PUBLIC_MODE, Transaction};
-use super::{Apply, Cause, journal, validate};
+use super::{Apply, Cause, validate};
+use crate::desired::OWN_FOLDER;
 use crate::plan::{After, Change, DaemonStep, IssueKey, Resource};
 
 /// Stages it.
@@ -79,7 +80,7 @@ impl Stager<'_, '_> {
 
 /// Where files appear beside targets.
 fn folders(apply: &Apply<'_>) -> BTreeSet<PathBuf> {
-    let mut folders = BTreeSet::from([PathBuf::from(journal::FOLDER)]);
+    let mut folders = BTreeSet::from([PathBuf::from(OWN_FOLDER)]);
     let mut add = |path: &Path| {
         if let Some(folder) = path.parent().filter(|folder| !folders.contains(*folder)) {
             folders.insert(folder.to_owned());

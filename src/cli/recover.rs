@@ -8,6 +8,7 @@ use super::failure::say_failure;
 use super::session::{may_change, open_root};
 use super::{Exit, say, say_error};
 use crate::apply::{self, ApplyError, Moment, Recovered};
+use crate::desired::OWN_FOLDER;
 use crate::host::{Lock, LockError, Root};
 use crate::render::{Page, text};
 
@@ -53,7 +54,7 @@ fn words(recovered: &Recovered) -> String {
 /// What a plan or a status has to say where a run was interrupted.
 pub fn say_interrupted(root: &Root) {
     let mut page = Page::default();
-    let journal = root.place(Path::new(apply::JOURNAL_FOLDER));
+    let journal = root.place(Path::new(OWN_FOLDER));
     let what = format!(
         "an interrupted run left its journal in {}: the next apply undoes or finishes it first, as `dockseal recover` does",
         journal.display()

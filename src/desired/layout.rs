@@ -4,6 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::manifest::Manifest;
 
+/// Where a run keeps what it needs to undo itself, and what a rollback needs: for root alone.
+pub const OWN_FOLDER: &str = "/var/lib/dockseal";
+/// The journal of a change that is under way.
+pub const JOURNAL: &str = "/var/lib/dockseal/journal";
 /// The unit that undoes an interrupted change before dockerd starts.
 pub const RECOVER_UNIT: &str = "dockseal-recover.service";
 

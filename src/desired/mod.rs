@@ -8,7 +8,7 @@ mod layout;
 use crate::manifest::{Endpoint, Manifest, PassphraseSource, RestartPolicy};
 use crate::pki::CertSpec;
 
-pub use layout::{Layout, RECOVER_UNIT};
+pub use layout::{JOURNAL, Layout, OWN_FOLDER, RECOVER_UNIT};
 
 use std::path::PathBuf;
 use std::sync::Arc;

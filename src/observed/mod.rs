@@ -14,11 +14,11 @@ use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
 
-use crate::desired::Desired;
+use crate::desired::{Desired, OWN_FOLDER};
 use crate::host::Root;
 use crate::pki::Authority;
 
-use place::{OWN_FOLDER, Places};
+use place::Places;
 
 pub use crate::host::{Attributes, Distrust, Why};
 pub use certificate::{KeyFacts, LeafFacts, ObservedCa, ObservedClient, ObservedLeaf, Orphan};

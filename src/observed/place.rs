@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use super::{Found, Seen};
 use crate::host::{Distrust, Entry, FileError, Place, Root};
 
-/// Where a run keeps what it needs to undo itself.
-pub const OWN_FOLDER: &str = "/var/lib/dockseal";
 /// No file that is read here is larger on a sane host.
 pub const FILE_LIMIT: usize = 1024 * 1024;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::Draft;
 use super::change::{Action, After, Change, Resource};
 use super::reason::Reason;
-use crate::desired::Desired;
+use crate::desired::{Desired, JOURNAL, OWN_FOLDER};
 use crate::observed::{Found, Observed};
 
 /// Compares. Whether a file of it is written or goes.
@@ -36,15 +36,14 @@ pub fn compare(desired: &Desired, observed: &Observed, draft: &mut Draft) -> boo
 
 /// It costs nothing where there is no journal. Its folders have to be mounted, and dockerd waits for it.
 fn text(desired: &Desired, program: &str) -> String {
-    let mut text = String::from(
+    let mut text = format!(
         "# Written by dockseal; changes are overwritten.\n\
          [Unit]\n\
          Description=Put the Docker host back after an interrupted change by dockseal\n\
-         ConditionPathExists=/var/lib/dockseal/journal\n",
+         ConditionPathExists={JOURNAL}\n",
     );
     let daemon_json = desired.layout.daemon_json();
-    let folders =
-        [Path::new("/var/lib/dockseal"), daemon_json.parent().unwrap_or(Path::new("/")), desired.layout.directory()];
+    let folders = [Path::new(OWN_FOLDER), daemon_json.parent().unwrap_or(Path::new("/")), desired.layout.directory()];
     for folder in folders {
         let _ = writeln!(text, "RequiresMountsFor={}", quoted(folder));
     }
