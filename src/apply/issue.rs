@@ -8,9 +8,9 @@ use zeroize::Zeroizing;
 
 use super::transaction::{NewFile, PUBLIC_MODE};
 use super::{Apply, Cause, passphrase};
-use crate::host::{Entry, Root, Stamp, on_all_cores};
+use crate::host::{Cost, Entry, Root, Stamp, on_all_cores};
 use crate::observed::FILE_LIMIT;
-use crate::pki::{Authority, Certificate, Passphrase, PrivateKey, PublicKey, Request, Role, StoredKey};
+use crate::pki::{Authority, Certificate, KeyAlgorithm, Passphrase, PrivateKey, PublicKey, Request, Role, StoredKey};
 use crate::plan::{After, Change, Issue, IssueKey};
 
 /// The mode of a private key, octal.
@@ -107,7 +107,8 @@ impl Issuer {
         passphrase: Option<&Passphrase>,
     ) -> Result<Vec<Bearer>, Cause> {
         let all = apply.plan.changes.iter().filter_map(as_issue).count();
-        on_all_cores(jobs, |(_, issue)| {
+        let cost = if jobs.iter().any(|(_, issue)| issue.spec.key.is_rsa()) { Cost::Large } else { Cost::Small };
+        on_all_cores(jobs, cost, |(_, issue)| {
             let bearer = bearer(apply.root, issue, passphrase);
             (apply.progress)(self.made.fetch_add(1, Ordering::Relaxed) + 1, all);
             bearer
@@ -117,7 +118,9 @@ impl Issuer {
     fn sign(&self, apply: &Apply, jobs: &[Job<'_>], bearers: Vec<Bearer>) -> Result<Vec<Write>, Cause> {
         let Some(authority) = &self.authority else { return Ok(Vec::new()) };
         let pairs: Vec<_> = jobs.iter().zip(bearers).collect();
-        let certificates = on_all_cores(&pairs, |((_, issue), bearer)| {
+        let signs_with_rsa = authority.certificate().facts.public_key.algorithm.is_none_or(KeyAlgorithm::is_rsa);
+        let cost = if signs_with_rsa { Cost::Large } else { Cost::Small };
+        let certificates = on_all_cores(&pairs, cost, |((_, issue), bearer)| {
             let key = match bearer {
                 Bearer::Ca(key) => key.public_key(),
                 Bearer::Made { public: key, .. } | Bearer::Requested(key) => key,

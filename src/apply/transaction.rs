@@ -8,12 +8,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Cause;
-use crate::host::{Attributes, Entry, FileError, Growing, Root, Stamp, Step, on_all_cores};
+use crate::host::{Attributes, Cost, Entry, FileError, Growing, Root, Stamp, Step, on_all_cores};
 use crate::observed::FILE_LIMIT;
 use crate::plan::{After, Change};
 
-/// Files that one core writes as fast as two.
-const FEW: usize = 8;
 /// The mode of a folder that is made, octal.
 const FOLDER_MODE: u32 = 0o755;
 /// The mode of a text or certificate that is made, octal.
@@ -100,9 +98,7 @@ impl<'r> Transaction<'r> {
         }
         let root = self.root;
         let stage = |file: &NewFile<'_>| Ok(root.stage(file.path, file.bytes, file.mode, file.before));
-        // A thread costs as much as a few files.
-        let staged: Result<Vec<_>, Infallible> =
-            if files.len() < FEW { files.iter().map(stage).collect() } else { on_all_cores(files, stage) };
+        let staged: Result<Vec<_>, Infallible> = on_all_cores(files, Cost::Small, stage);
         let Ok(staged) = staged;
         let mut first = Ok(());
         for outcome in staged {

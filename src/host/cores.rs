@@ -6,13 +6,27 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
+/// What one item costs: a thread costs as much as some small ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// A file, a signature, a key on an elliptic curve.
+    Small,
+    /// An RSA key.
+    Large,
+}
+
+/// As many small items as are not worth a second thread.
+const FEW: usize = 8;
+
 /// Maps in the order of the items. Each core takes the next item when it is done with one: an RSA key may take ten times
 /// as long as the one before. After an error no further item is begun; the error of the first item that failed is given.
 pub fn on_all_cores<T: Sync, R: Send + Sync, E: Send + Sync>(
     items: &[T],
+    cost: Cost,
     work: impl Fn(&T) -> Result<R, E> + Sync,
 ) -> Result<Vec<R>, E> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
+    let is_few = cost == Cost::Small && items.len() < FEW;
+    let cores = if is_few { 1 } else { cores().min(items.len()) };
     if cores < 2 {
         return items.iter().map(work).collect();
     }
@@ -38,6 +52,12 @@ pub fn on_all_cores<T: Sync, R: Send + Sync, E: Send + Sync>(
     places.into_iter().map_while(OnceLock::into_inner).collect()
 }
 
+/// Asked once: each time the limits of the process's cgroup would be read from files.
+fn cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,7 +65,7 @@ mod tests {
     #[test]
     fn results_come_in_the_order_of_the_items() {
         let items: Vec<u32> = (0..1000).collect();
-        let doubled: Result<Vec<u32>, ()> = on_all_cores(&items, |n| Ok(n * 2));
+        let doubled: Result<Vec<u32>, ()> = on_all_cores(&items, Cost::Small, |n| Ok(n * 2));
         assert_eq!(doubled, Ok((0..1000).map(|n| n * 2).collect()));
     }
 
@@ -53,7 +73,7 @@ mod tests {
     fn the_first_error_is_given_and_work_stops() {
         let items: Vec<u32> = (0..100_000).collect();
         let begun = AtomicUsize::new(0);
-        let result: Result<Vec<u32>, u32> = on_all_cores(&items, |n| {
+        let result: Result<Vec<u32>, u32> = on_all_cores(&items, Cost::Small, |n| {
             begun.fetch_add(1, Ordering::Relaxed);
             if *n == 10 { Err(*n) } else { Ok(*n) }
         });

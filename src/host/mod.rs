@@ -28,7 +28,7 @@ mod verifier;
 
 pub use append::Growing;
 pub use command::{CommandError, run};
-pub use cores::on_all_cores;
+pub use cores::{Cost, on_all_cores};
 pub use error::FileError;
 pub use file::{Attributes, Entry, FileKind, Stamp};
 pub use folder::Place;

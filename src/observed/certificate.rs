@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::place::{Places, see, see_anywhere};
 use super::{ObserveError, Seen};
 use crate::desired::{Desired, DesiredClient, KeySource, Layout};
-use crate::host::{Distrust, FileError, Place, Root, on_all_cores};
+use crate::host::{Cost, Distrust, FileError, Place, Root, on_all_cores};
 use crate::pki::{CertFacts, Certificate, Fingerprint, PublicKey, Request, StoredKey};
 
 /// The CA's files.
@@ -102,7 +102,7 @@ pub fn read(root: &Root, desired: &Desired, places: &mut Places) -> Result<Certi
     let all = place.enter(CLIENTS)?;
     places.note(&all);
     let reader = Reader { root, layout, all: &all, trusted, original, barred: Mutex::default() };
-    let clients = on_all_cores(&desired.clients, |client| reader.client(client))?;
+    let clients = on_all_cores(&desired.clients, Cost::Small, |client| reader.client(client))?;
     let mut barred = reader.barred.lock().map(|mut barred| std::mem::take(&mut *barred)).unwrap_or_default();
     barred.sort_by(|a, b| a.path.cmp(&b.path));
     for distrust in &barred {

@@ -47,6 +47,11 @@ pub enum KeyAlgorithm {
 }
 
 impl KeyAlgorithm {
+    /// RSA of any size, whose arithmetic takes a hundred times as long as that of curves.
+    pub fn is_rsa(self) -> bool {
+        matches!(self, Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096)
+    }
+
     /// The word that the manifest uses.
     pub fn name(self) -> &'static str {
         match self {
