@@ -108,6 +108,11 @@ pub enum Cause {
     /// There is no change to go back from.
     #[error("there is nothing to go back to: no apply has changed this host since the last rollback")]
     NothingBefore,
+    /// The last change was a step of the CA's replacement.
+    #[error(
+        "the last apply was a step of the CA's replacement, which leads forward only: clients may have followed it"
+    )]
+    CaReplaced,
     /// Files that are not what the change left.
     #[error("{} changed since that apply", listed(.0))]
     ChangedSince(Vec<PathBuf>),
@@ -165,6 +170,7 @@ impl Cause {
             }
             Self::Previous(_)
             | Self::NothingBefore
+            | Self::CaReplaced
             | Self::Silent(_)
             | Self::Observe(_)
             | Self::Issue(_)

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use zeroize::Zeroizing;
 
 use super::transaction::{NewFile, PUBLIC_MODE};
-use super::{Apply, Cause, passphrase};
+use super::{Apply, Cause, passphrase, rotate};
 use crate::host::{Cost, Entry, Root, Stamp, on_all_cores};
-use crate::observed::FILE_LIMIT;
+use crate::observed::{Authorities, FILE_LIMIT};
 use crate::pki::{Authority, Certificate, KeyAlgorithm, Passphrase, PrivateKey, PublicKey, Request, Role, StoredKey};
 use crate::plan::{After, Change, Issue, IssueKey};
 
 /// The mode of a private key, octal.
-const SECRET_MODE: u32 = 0o600;
+pub const SECRET_MODE: u32 = 0o600;
 
 /// Keys that are made at a time: of ten thousand clients, not all are held in memory to the end.
 const PIECE: usize = 64;
@@ -23,9 +23,13 @@ const PIECE: usize = 64;
 pub struct Issuer {
     /// The CA, where something is signed.
     pub authority: Option<Authority>,
+    /// A CA that is trusted beside it, while one is replaced.
+    pub also: Option<Authority>,
+    /// A CA that this change takes out.
+    pub retired: Option<Authority>,
     /// What `ca.pem` holds afterwards; `None` where nobody needs it.
     pub ca_pem: Option<String>,
-    /// The files of a CA that was made.
+    /// The files of a CA that was made or replaced.
     pub ca_files: Vec<Write>,
     /// Keys of the first leaves, which were made beside the CA's.
     first: Vec<Bearer>,
@@ -41,6 +45,21 @@ pub struct Write {
 }
 
 impl Write {
+    /// The certificate or bundle of a change.
+    pub fn public(change: &Change, pem: String) -> Self {
+        Self {
+            path: change.path.clone(),
+            bytes: Zeroizing::new(pem.into_bytes()),
+            mode: PUBLIC_MODE,
+            before: change.seen.map(|seen| seen.stamp),
+        }
+    }
+
+    fn secret(path: &Path, mut pem: Zeroizing<String>, before: Option<Stamp>) -> Self {
+        let bytes = Zeroizing::new(std::mem::take(&mut *pem).into_bytes());
+        Self { path: path.to_owned(), bytes, mode: SECRET_MODE, before }
+    }
+
     /// What a transaction takes.
     pub fn as_new_file(&self) -> NewFile<'_> {
         NewFile { path: &self.path, bytes: &self.bytes, mode: self.mode, before: self.before }
@@ -60,14 +79,29 @@ impl Issuer {
         let mut jobs = jobs(apply);
         let copies = apply.plan.changes.iter().any(|change| matches!(change.after, After::CopyOfCa));
         let made = AtomicUsize::new(0);
-        let mut issuer = Self { authority: None, ca_pem: None, ca_files: Vec::new(), first: Vec::new(), made };
-        if jobs.is_empty() {
+        let mut issuer = Self {
+            authority: None,
+            also: None,
+            retired: None,
+            ca_pem: None,
+            ca_files: Vec::new(),
+            first: Vec::new(),
+            made,
+        };
+        let bundle = rotate::bundle(&apply.plan.changes);
+        if jobs.is_empty() && bundle.is_none() {
             issuer.ca_pem = copies.then(|| read_ca(apply)).transpose()?;
             return Ok(issuer);
         }
         // Before the keys: a wrong passphrase should not cost a minute of RSA.
         let source = apply.desired.ca.passphrase.as_ref();
         let passphrase = source.map(|source| passphrase::read(apply.root, source)).transpose()?;
+        if let Some((change, bundle)) = bundle {
+            let rotating = rotate::open(apply, change, bundle, passphrase.as_ref())?;
+            (issuer.authority, issuer.also, issuer.retired) = (rotating.signing, rotating.also, rotating.retired);
+            (issuer.ca_pem, issuer.ca_files) = (Some(rotating.pem), rotating.files);
+            return Ok(issuer);
+        }
         let ca = jobs.iter().position(|(_, issue)| issue.spec.role == Role::Ca).map(|ca| jobs.remove(ca));
         let Some((change, issue)) = ca else {
             issuer.authority = Some(open_authority(apply, passphrase.as_ref())?);
@@ -82,6 +116,11 @@ impl Issuer {
         issuer.first = bearers.collect();
         issuer.create_authority(apply, (change, issue), key, passphrase.as_ref())?;
         Ok(issuer)
+    }
+
+    /// Who can be asked to bear witness to the change.
+    pub fn authorities(&self) -> Authorities<'_> {
+        Authorities { signing: self.authority.as_ref(), also: self.also.as_ref(), retired: self.retired.as_ref() }
     }
 
     /// Makes the keys and certificates of all leaves, and gives them away piece by piece, each key before the certificate
@@ -130,9 +169,14 @@ impl Issuer {
         let mut files = Vec::with_capacity(2 * pairs.len());
         for (((change, issue), bearer), certificate) in pairs.into_iter().zip(certificates) {
             if let (Bearer::Made { pem, .. }, IssueKey::New { path, seen }) = (bearer, &issue.key) {
-                files.push(secret(path, pem, seen.map(|seen| seen.stamp)));
+                files.push(Write::secret(path, pem, seen.map(|seen| seen.stamp)));
             }
-            files.push(public(change, certificate));
+            if let Some(old) = &issue.keeps_old {
+                let bytes = read(apply.root, &change.path)?;
+                let before = old.seen.map(|seen| seen.stamp);
+                files.push(Write { path: old.path.clone(), bytes, mode: PUBLIC_MODE, before });
+            }
+            files.push(Write::public(change, certificate));
         }
         Ok(files)
     }
@@ -145,15 +189,12 @@ impl Issuer {
         passphrase: Option<&Passphrase>,
     ) -> Result<(), Cause> {
         if let IssueKey::New { path, seen } = &issue.key {
-            let pem = match passphrase {
-                Some(passphrase) => key.to_encrypted_pem(passphrase)?,
-                None => key.to_pem()?,
-            };
-            self.ca_files.push(secret(path, pem, seen.map(|seen| seen.stamp)));
+            let pem = ca_key_pem(&key, passphrase)?;
+            self.ca_files.push(Write::secret(path, pem, seen.map(|seen| seen.stamp)));
         }
         let authority = Authority::create(&issue.spec, key, apply.now)?;
         let pem = authority.certificate().to_pem();
-        self.ca_files.push(public(change, pem.clone()));
+        self.ca_files.push(Write::public(change, pem.clone()));
         self.authority = Some(authority);
         self.ca_pem = Some(pem);
         Ok(())
@@ -192,7 +233,8 @@ fn bearer(root: &Root, issue: &Issue, passphrase: Option<&Passphrase>) -> Result
             }
             Ok(Bearer::Made { public: key.public_key().clone(), pem: key.to_pem()? })
         }
-        IssueKey::Kept(path) => Ok(Bearer::Ca(read_key(root, path, passphrase)?)),
+        IssueKey::Kept(path) if issue.spec.role == Role::Ca => Ok(Bearer::Ca(read_key(root, path, passphrase)?)),
+        IssueKey::Kept(path) => Ok(Bearer::Requested(read_key(root, path, None)?.public_key().clone())),
         IssueKey::Request(path) => {
             let bytes = bytes(root.read_anywhere(path, FILE_LIMIT)?, path)?;
             let request = Request::parse(&bytes).map_err(|error| Cause::Parse { path: path.clone(), error })?;
@@ -201,21 +243,32 @@ fn bearer(root: &Root, issue: &Issue, passphrase: Option<&Passphrase>) -> Result
     }
 }
 
-fn secret(path: &Path, mut pem: Zeroizing<String>, before: Option<Stamp>) -> Write {
-    let bytes = Zeroizing::new(std::mem::take(&mut *pem).into_bytes());
-    Write { path: path.to_owned(), bytes, mode: SECRET_MODE, before }
+/// Makes a CA of its own beside those that are there.
+pub fn new_ca(
+    apply: &Apply,
+    issue: &Issue,
+    passphrase: Option<&Passphrase>,
+    files: &mut Vec<Write>,
+) -> Result<Authority, Cause> {
+    let key = match &issue.key {
+        IssueKey::New { path, seen } => {
+            let key = PrivateKey::generate(issue.spec.key)?;
+            files.push(Write::secret(path, ca_key_pem(&key, passphrase)?, seen.map(|seen| seen.stamp)));
+            key
+        }
+        IssueKey::Kept(path) | IssueKey::Request(path) => read_key(apply.root, path, passphrase)?,
+    };
+    Ok(Authority::create(&issue.spec, key, apply.now)?)
 }
 
-fn public(change: &Change, pem: String) -> Write {
-    Write {
-        path: change.path.clone(),
-        bytes: Zeroizing::new(pem.into_bytes()),
-        mode: PUBLIC_MODE,
-        before: change.seen.map(|seen| seen.stamp),
-    }
+fn ca_key_pem(key: &PrivateKey, passphrase: Option<&Passphrase>) -> Result<Zeroizing<String>, Cause> {
+    Ok(match passphrase {
+        Some(passphrase) => key.to_encrypted_pem(passphrase)?,
+        None => key.to_pem()?,
+    })
 }
 
-fn read_key(root: &Root, path: &Path, passphrase: Option<&Passphrase>) -> Result<PrivateKey, Cause> {
+pub fn read_key(root: &Root, path: &Path, passphrase: Option<&Passphrase>) -> Result<PrivateKey, Cause> {
     let bytes = read(root, path)?;
     let key = StoredKey::parse(&bytes).and_then(|key| key.open(passphrase));
     key.map_err(|error| Cause::Key { path: path.to_owned(), error })
@@ -228,7 +281,7 @@ fn read_ca(apply: &Apply) -> Result<String, Cause> {
     String::from_utf8(bytes.to_vec()).map_err(|_| Cause::Gone(path))
 }
 
-fn read(root: &Root, path: &Path) -> Result<Zeroizing<Vec<u8>>, Cause> {
+pub fn read(root: &Root, path: &Path) -> Result<Zeroizing<Vec<u8>>, Cause> {
     bytes(root.read(path, FILE_LIMIT)?, path)
 }
 

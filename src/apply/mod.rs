@@ -17,19 +17,20 @@ mod previous;
 mod put_back;
 mod recover;
 mod rollback;
+mod rotate;
 mod stage;
 mod transaction;
 mod validate;
 
+use std::borrow::Cow;
 use std::thread::sleep;
 use std::time::Instant;
 
 use time::OffsetDateTime;
 
-use crate::desired::Desired;
+use crate::desired::{Desired, Pace};
 use crate::host::Root;
 use crate::observed::{Depth, Observed};
-use crate::pki::Authority;
 use crate::plan::{Plan, Reason};
 
 use attempt::Attempt;
@@ -73,15 +74,21 @@ impl Apply<'_> {
             self.plan.changes = Vec::new();
             attempt.commit()?;
             let settled_at = Instant::now() + SETTLE_WITHIN.min(self.desired.unit.timeout);
-            self.prove(attempt, issuer.authority.as_ref(), settled_at)
+            self.prove(attempt, &issuer, settled_at)
         })
     }
 
     /// Observes the host again, by every handshake there is, and compares once more.
-    fn prove(&self, attempt: &Attempt<'_>, authority: Option<&Authority>, settled_at: Instant) -> Result<(), Cause> {
+    fn prove(&self, attempt: &Attempt<'_>, issuer: &Issuer, settled_at: Instant) -> Result<(), Cause> {
+        let mut desired = Cow::Borrowed(self.desired);
+        if desired.ca.rotation.pace != Pace::Wait {
+            // One step was to be taken; the next one waits for its time.
+            desired.to_mut().ca.rotation.pace = Pace::Wait;
+        }
+        let authorities = issuer.authorities();
         loop {
-            let observed = Observed::read(self.root, self.desired, Depth::Full, authority, self.now)?;
-            let rest = Plan::new(self.desired, &observed, self.now);
+            let observed = Observed::read(self.root, &desired, Depth::Full, authorities, self.now)?;
+            let rest = Plan::new(&desired, &observed, self.now);
             if rest.is_empty() {
                 return Ok(());
             }

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::dockerd::Dockerd;
 use super::journal::Heading;
 use super::transaction::{NewFile, Transaction};
-use super::{Apply, Cause};
+use super::{Apply, Cause, rotate};
 use crate::host::{Attributes, Entry, FileError, Growing, Root};
 use crate::manifest::RestartPolicy;
 use crate::observed::FILE_LIMIT;
@@ -49,6 +49,9 @@ pub struct Header {
     pub dockerd: Option<Dockerd>,
     /// Whether dockerd may be restarted even where containers stop.
     pub restarts_always: bool,
+    /// It was a step of the CA's replacement, from which no way leads back: clients may have followed it by now.
+    #[serde(default)]
+    pub replaced_ca: bool,
 }
 
 /// One file before and after a change.
@@ -95,6 +98,8 @@ pub struct Recording<'a> {
     root: &'a Root,
     /// Made once, a CA stays: clients may hold its certificates by now.
     stays: [PathBuf; 2],
+    /// Nothing more is recorded: keys of a CA would be.
+    is_over: bool,
 }
 
 impl<'a> Recording<'a> {
@@ -109,14 +114,17 @@ impl<'a> Recording<'a> {
         let before = apply.root.look(path)?.map(|(_, found)| found.stamp);
         let file = files.grow(path, PREVIOUS_MODE, before)?;
         let layout = &apply.desired.layout;
-        let mut recording = Self { file, root: apply.root, stays: [layout.ca_certificate(), layout.ca_key()] };
+        let is_over = rotate::bundle(&apply.plan.changes).is_some();
+        let mut recording = Self { file, root: apply.root, stays: [layout.ca_certificate(), layout.ca_key()], is_over };
         let restarts_always = apply.desired.unit.restart == RestartPolicy::Always;
-        recording.line(&Header { format: FORMAT.to_owned(), heading, dockerd, restarts_always })?;
+        let replaced_ca = recording.is_over;
+        recording.line(&Header { format: FORMAT.to_owned(), heading, dockerd, restarts_always, replaced_ca })?;
         Ok(recording)
     }
 
     /// Files that are about to appear.
     pub fn add(&mut self, new: &[NewFile<'_>]) -> Result<(), Cause> {
+        let new = if self.is_over { &[] } else { new };
         for file in new {
             let before = match file.before {
                 Some(_) => Some(Old::read(self.root, file.path)?),
@@ -131,6 +139,7 @@ impl<'a> Recording<'a> {
 
     /// What changes bring no new bytes.
     pub fn add_others(&mut self, changes: &[Change]) -> Result<(), Cause> {
+        let changes = if self.is_over { &[] } else { changes };
         for change in changes {
             if let Some(exchanged) = exchanged(self.root, change)? {
                 self.line(&exchanged)?;
@@ -175,7 +184,12 @@ fn exchanged<'a>(root: &Root, change: &'a Change) -> Result<Option<Exchanged<'a>
     let (before, after) = match &change.after {
         After::Mode(mode) | After::SameBytes(mode) => (Old::kept(seen), stays(*mode)?),
         After::Gone => (Old::read(root, path)?, None),
-        After::Certificate(_) | After::Text { .. } | After::CopyOfCa | After::Service => return Ok(None),
+        After::Certificate(_)
+        | After::Bundle(_)
+        | After::CopyOfKey(_)
+        | After::Text { .. }
+        | After::CopyOfCa
+        | After::Service => return Ok(None),
     };
     Ok(Some(Exchanged { path: path.into(), before: Some(before), after }))
 }

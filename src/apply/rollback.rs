@@ -45,6 +45,9 @@ impl Rollback<'_> {
         let unchanged = |cause| ApplyError::new(cause, Ending::AsItWas);
         let (bytes, seen) = self.read_previous().map_err(unchanged)?;
         let previous = Previous::parse(&bytes).map_err(unchanged)?;
+        if previous.header.replaced_ca {
+            return Err(unchanged(Cause::CaReplaced));
+        }
         let steps = self.compare(&previous.files).map_err(unchanged)?;
         let dockerd = self.dockerd(&previous).map_err(unchanged)?;
         let answered = dockerd.is_some() && is_answering();

@@ -1,15 +1,18 @@
 //! Everything that a plan asks for, written beside its target and checked: nothing that dockerd reads has changed yet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use super::attempt::Attempt;
-use super::issue::{Issuer, Write};
+use super::issue::{Issuer, SECRET_MODE, Write, read};
 use super::layers::{Layers, Roots};
 use super::previous::Recording;
 use super::transaction::{NewFile, PUBLIC_MODE, Transaction};
 use super::{Apply, Cause, validate};
 use crate::desired::OWN_FOLDER;
+use crate::host::Root;
 use crate::plan::{After, Change, DaemonStep, IssueKey, Resource};
 
 /// Stages it.
@@ -24,6 +27,7 @@ pub fn stage<'r>(
     let mut stager = Stager {
         record: Recording::begin(apply, journal.heading().clone(), dockerd.clone(), &mut layers.main)?,
         files: &mut layers.main,
+        root: apply.root,
     };
     // The unit that heals comes first, daemon.json, which names all other files, last: dockerd can start after each step.
     let is_early = |change: &&Change| matches!(change.resource, Resource::RecoverUnit | Resource::DropIn);
@@ -34,6 +38,10 @@ pub fn stage<'r>(
     stager.write_texts(&late, issuer.ca_pem.as_deref())?;
     for change in &apply.plan.changes {
         stager.files.stage(change)?;
+        if let After::Bundle(_) = change.after {
+            // By this the next step finds its time.
+            stager.files.date(&change.path, apply.now)?;
+        }
     }
     stager.record.add_others(&apply.plan.changes)?;
     stager.record.finish()?;
@@ -46,6 +54,7 @@ const PIECE: usize = 64;
 
 /// Writes files beside their targets, and records what they replace.
 struct Stager<'s, 'r> {
+    root: &'s Root,
     files: &'s mut Transaction<'r>,
     record: Recording<'s>,
 }
@@ -63,19 +72,33 @@ impl Stager<'_, '_> {
     fn write_texts(&mut self, changes: &[&Change], ca_pem: Option<&str>) -> Result<(), Cause> {
         for piece in changes.chunks(PIECE) {
             let mut new = Vec::with_capacity(piece.len());
+            let keys = copied_keys(self.root, piece)?;
             for change in piece {
+                let before = change.seen.map(|seen| seen.stamp);
+                if let Some(key) = keys.get(&change.path) {
+                    new.push(NewFile { path: &change.path, bytes: key, mode: SECRET_MODE, before });
+                    continue;
+                }
                 let (text, mode) = match &change.after {
                     After::Text { after, .. } => (after.as_str(), change.seen.map_or(PUBLIC_MODE, |seen| seen.mode)),
                     After::CopyOfCa => (ca_pem.ok_or_else(|| Cause::Gone(change.path.clone()))?, PUBLIC_MODE),
                     _ => continue,
                 };
-                let before = change.seen.map(|seen| seen.stamp);
                 new.push(NewFile { path: &change.path, bytes: text.as_bytes(), mode, before });
             }
             self.write(&new)?;
         }
         Ok(())
     }
+}
+
+/// Keys that change their places, by where they go.
+fn copied_keys(root: &Root, changes: &[&Change]) -> Result<BTreeMap<PathBuf, Zeroizing<Vec<u8>>>, Cause> {
+    let copied = changes.iter().filter_map(|change| match &change.after {
+        After::CopyOfKey(from) => Some((change.path.clone(), from)),
+        _ => None,
+    });
+    copied.map(|(to, from)| Ok((to, read(root, from)?))).collect()
 }
 
 /// Where files appear beside targets.

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use time::OffsetDateTime;
+
 use super::Cause;
 use crate::host::{Attributes, Cost, Entry, FileError, Growing, Root, Stamp, Step, on_all_cores};
 use crate::observed::FILE_LIMIT;
@@ -91,6 +93,11 @@ impl<'r> Transaction<'r> {
         self.steps.iter().find(is_meant).map_or(Ok(()), |step| self.root.give(step, uid, gid))
     }
 
+    /// The staged file of `path` was last written at that time.
+    pub fn date(&self, path: &Path, at: OffsetDateTime) -> Result<(), FileError> {
+        self.steps.iter().find(|step| step.path() == path).map_or(Ok(()), |step| self.root.date(step, at))
+    }
+
     /// Stages files on all cores; their missing parents are made at once.
     pub fn write_all(&mut self, files: &[NewFile<'_>]) -> Result<(), FileError> {
         for file in files {
@@ -126,7 +133,12 @@ impl<'r> Transaction<'r> {
                 _ => return Err(Cause::Gone(path.clone())),
             },
             After::Gone => self.remove(path, before.ok_or_else(|| Cause::Gone(path.clone()))?)?,
-            After::Certificate(_) | After::CopyOfCa | After::Text { .. } | After::Service => {}
+            After::Certificate(_)
+            | After::Bundle(_)
+            | After::CopyOfKey(_)
+            | After::CopyOfCa
+            | After::Text { .. }
+            | After::Service => {}
         }
         Ok(())
     }

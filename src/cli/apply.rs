@@ -24,6 +24,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     if arguments.allow_restart && session.desired.unit.restart == RestartPolicy::Safe {
         session.desired.unit.restart = RestartPolicy::Always;
     }
+    session.desired.ca.rotation.pace = arguments.rotation.pace();
     let _lock = match Lock::acquire(&session.root, arguments.lock_timeout) {
         Ok(lock) => lock,
         Err(error) => {

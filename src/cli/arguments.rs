@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::help;
+use crate::desired::Pace;
 
 /// Seals a Docker host's TCP API with mutual TLS, from a checked-in manifest, and proves it.
 ///
@@ -80,6 +81,28 @@ pub enum Command {
 /// Where a manifest is read from when none is named.
 pub const DEFAULT_MANIFEST: &str = "/etc/dockseal/host.yaml";
 
+/// How fast a CA is replaced, for `plan` and `apply`.
+#[derive(Args)]
+pub struct RotationPace {
+    /// Take the next step of the CA's replacement now, without waiting for `ca.overlap`
+    #[arg(long, conflicts_with = "now_cut_off")]
+    pub advance: bool,
+    /// Replace the CA at once, because its key was stolen: every client is locked out until it has its new files
+    #[arg(long)]
+    pub now_cut_off: bool,
+}
+
+impl RotationPace {
+    /// The same as one word.
+    pub fn pace(&self) -> Pace {
+        match self {
+            Self { now_cut_off: true, .. } => Pace::CutOff,
+            Self { advance: true, .. } => Pace::Advance,
+            _ => Pace::Wait,
+        }
+    }
+}
+
 /// What `plan`, `apply` and `status` share.
 #[derive(Args)]
 pub struct Target {
@@ -95,6 +118,8 @@ pub struct Target {
 pub struct Plan {
     #[command(flatten)]
     pub target: Target,
+    #[command(flatten)]
+    pub rotation: RotationPace,
     /// How the plan is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -110,6 +135,8 @@ pub struct Plan {
 pub struct Apply {
     #[command(flatten)]
     pub target: Target,
+    #[command(flatten)]
+    pub rotation: RotationPace,
     /// Restart dockerd even where running containers stop with it
     #[arg(long)]
     pub allow_restart: bool,

@@ -13,7 +13,8 @@ use crate::render::{Page, json, text, words};
 
 /// Prints the plan.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
-    let Some(session) = Session::open(&arguments.target, arguments.now, false) else { return Ok(Exit::Error) };
+    let Some(mut session) = Session::open(&arguments.target, arguments.now, false) else { return Ok(Exit::Error) };
+    session.desired.ca.rotation.pace = arguments.rotation.pace();
     let (_, mut plan) = match session.compare() {
         Ok(compared) => compared,
         Err(error) => {

@@ -8,7 +8,7 @@ use super::arguments::Target;
 use super::{say_error, validate};
 use crate::desired::Desired;
 use crate::host::{self, Root};
-use crate::observed::{Depth, ObserveError, Observed};
+use crate::observed::{Authorities, Depth, ObserveError, Observed};
 use crate::plan::Plan;
 
 /// One manifest on one host.
@@ -60,7 +60,8 @@ impl Session {
 
     /// Observes and compares. What runs is asked for only where it matters.
     pub fn compare(&self) -> Result<(Observed, Plan), ObserveError> {
-        let mut observed = Observed::read(&self.root, &self.desired, Depth::Ordinary, None, self.now)?;
+        let mut observed =
+            Observed::read(&self.root, &self.desired, Depth::Ordinary, Authorities::default(), self.now)?;
         let mut plan = Plan::new(&self.desired, &observed, self.now);
         if plan.concerns_containers() && observed.is_dockerd_running() {
             observed.ask_containers();

@@ -2,12 +2,9 @@
 
 use time::Duration;
 
-use super::{DesiredCa, DesiredClient, KeySource};
+use super::{DesiredCa, DesiredClient, DesiredRotation, KeySource, Pace};
 use crate::manifest::{Client, Lifetime, Manifest, Subject};
-use crate::pki::{Attribute, CertSpec, DistinguishedName, Role, San};
-
-/// The longest default of `renew_before`.
-const RENEW_BEFORE_AT_MOST: Duration = Duration::days(30);
+use crate::pki::{Attribute, CertSpec, DistinguishedName, Fingerprint, Renewal, Role, San};
 
 pub fn ca(manifest: &Manifest) -> DesiredCa {
     let ca = &manifest.ca;
@@ -17,9 +14,11 @@ pub fn ca(manifest: &Manifest) -> DesiredCa {
         sans: Vec::new(),
         key: ca.key,
         valid_for: ca.valid_for.duration(),
-        renew_before: Duration::ZERO,
+        renewal: Renewal::default(),
     };
-    DesiredCa { spec: spec.into(), passphrase: ca.passphrase.clone() }
+    let rotation =
+        DesiredRotation { generation: ca.rotate.generation, overlap: ca.overlap.duration(), pace: Pace::default() };
+    DesiredCa { spec: spec.into(), passphrase: ca.passphrase.clone(), rotation }
 }
 
 pub fn server(manifest: &Manifest) -> CertSpec {
@@ -30,11 +29,15 @@ pub fn server(manifest: &Manifest) -> CertSpec {
         sans: server_sans(manifest),
         key: server.key,
         valid_for: server.valid_for.duration(),
-        renew_before: renew_before(server.renew_before, server.valid_for),
+        renewal: Renewal {
+            before: server.renew_before.map(Lifetime::duration),
+            early: early(manifest, "server"),
+            reuses_key: server.reuse_key,
+        },
     }
 }
 
-pub fn client(client: &Client) -> DesiredClient {
+pub fn client(manifest: &Manifest, client: &Client) -> DesiredClient {
     let name = client.name.as_str();
     let spec = CertSpec {
         role: Role::Client,
@@ -42,7 +45,11 @@ pub fn client(client: &Client) -> DesiredClient {
         sans: vec![San::Dns(name.to_ascii_lowercase())],
         key: client.key.unwrap_or_default(),
         valid_for: client.valid_for.duration(),
-        renew_before: renew_before(client.renew_before, client.valid_for),
+        renewal: Renewal {
+            before: client.renew_before.map(Lifetime::duration),
+            early: early(manifest, &format!("client.{name}")),
+            reuses_key: client.reuse_key,
+        },
     };
     let key = match &client.csr {
         Some(path) => KeySource::Request(path.as_path().to_owned()),
@@ -84,10 +91,9 @@ fn server_sans(manifest: &Manifest) -> Vec<San> {
     all
 }
 
-/// A third of the lifetime, at most 30 days, where the manifest is silent.
-fn renew_before(given: Option<Lifetime>, valid_for: Lifetime) -> Duration {
-    match given {
-        Some(span) => span.duration(),
-        None => (valid_for.duration() / 3i32).min(RENEW_BEFORE_AT_MOST),
-    }
+/// This certificate's share of the span that renewals are spread over: the same in each run, another on each host.
+fn early(manifest: &Manifest, name: &str) -> Duration {
+    let digest = Fingerprint::of(format!("{}\0{name}", manifest.host).as_bytes()).0;
+    let share = i32::from(u16::from_be_bytes([digest[0], digest[1]]));
+    manifest.renew_jitter.duration() * share / (i32::from(u16::MAX) + 1)
 }

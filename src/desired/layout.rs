@@ -46,6 +46,16 @@ impl Layout {
         self.directory.join("ca-key.pem")
     }
 
+    /// `ca-next-key.pem`: the key of a CA that is trusted and does not sign yet.
+    pub fn ca_next_key(&self) -> PathBuf {
+        self.directory.join("ca-next-key.pem")
+    }
+
+    /// `ca-old-key.pem`: the key of a CA that signs no more and is still trusted.
+    pub fn ca_old_key(&self) -> PathBuf {
+        self.directory.join("ca-old-key.pem")
+    }
+
     /// `server-cert.pem`
     pub fn server_certificate(&self) -> PathBuf {
         self.directory.join("server-cert.pem")
@@ -74,6 +84,11 @@ impl Layout {
     /// A client's certificate.
     pub fn client_certificate(&self, name: &str) -> PathBuf {
         self.client(name).join("cert.pem")
+    }
+
+    /// The certificate that a client held before its last renewal, which dockerd accepts until it ends.
+    pub fn client_old_certificate(&self, name: &str) -> PathBuf {
+        self.client(name).join("old-cert.pem")
     }
 
     /// A client's key.

@@ -3,6 +3,7 @@
 
 mod certificate;
 mod daemon;
+mod generation;
 mod layout;
 
 use crate::manifest::{Endpoint, Manifest, PassphraseSource, RestartPolicy};
@@ -42,6 +43,31 @@ pub struct DesiredCa {
     pub spec: Arc<CertSpec>,
     /// Where the passphrase of its key comes from; `None`: the key is stored unencrypted.
     pub passphrase: Option<PassphraseSource>,
+    /// Its replacement.
+    pub rotation: DesiredRotation,
+}
+
+/// The CA's replacement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DesiredRotation {
+    /// The CA's generation, or a later one.
+    pub generation: u32,
+    /// How long both CAs are trusted before each further step.
+    pub overlap: time::Duration,
+    /// Whether this run waits for that.
+    pub pace: Pace,
+}
+
+/// How fast a CA is replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// A step when its time has come.
+    #[default]
+    Wait,
+    /// The next step now.
+    Advance,
+    /// All steps now, whomever that locks out: the key was stolen.
+    CutOff,
 }
 
 /// One client's certificate.
@@ -96,7 +122,7 @@ impl Desired {
             host: manifest.host.as_str().to_owned(),
             ca: certificate::ca(manifest),
             server: certificate::server(manifest).into(),
-            clients: manifest.clients.iter().map(certificate::client).collect(),
+            clients: manifest.clients.iter().map(|client| certificate::client(manifest, client)).collect(),
             daemon: daemon::daemon(manifest, &layout),
             unit: DesiredUnit {
                 name: manifest.systemd.unit.as_str().to_owned(),

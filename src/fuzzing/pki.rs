@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::assert_one_line;
 use crate::pki::{
     Attribute, Authority, CertSpec, Certificate, DistinguishedName, IssueError, KeyAlgorithm, Passphrase, PrivateKey,
-    PublicKey, Request, Role, San, StoredKey,
+    PublicKey, Renewal, Request, Role, San, StoredKey,
 };
 
 /// The first byte of an input chooses among these.
@@ -115,6 +115,6 @@ fn spec(role: Role) -> CertSpec {
         sans: if role == Role::Ca { Vec::new() } else { vec![San::Dns("fuzz.example".to_owned())] },
         key: KeyAlgorithm::EcdsaP256,
         valid_for: Duration::days(30),
-        renew_before: Duration::ZERO,
+        renewal: Renewal::default(),
     }
 }

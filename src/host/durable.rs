@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, renameat};
+use nix::sys::stat::{UtimensatFlags, utimensat};
+use nix::sys::time::{TimeSpec, TimeValLike as _};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, unlinkat};
+
+use time::OffsetDateTime;
 
 use super::append::Growing;
 use super::error::FileError;
@@ -67,6 +71,14 @@ impl Root {
                     .map_err(|errno| spot.fail("change the owner of", errno))
             }
         }
+    }
+
+    /// The staged file of a step was last written at that time.
+    pub fn date(&self, step: &Step, at: OffsetDateTime) -> Result<(), FileError> {
+        let spot = self.spot(step.path())?;
+        let at = TimeSpec::seconds(at.unix_timestamp());
+        utimensat(&spot.folder, &*spot.new, &at, &at, UtimensatFlags::NoFollowSymlink)
+            .map_err(|errno| spot.fail("set the time of", errno))
     }
 
     /// `folder` and those above it that are missing, outermost first. What else is wrong with it is told by whoever makes

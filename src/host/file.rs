@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::error::{FileCause, FileError};
@@ -88,6 +89,13 @@ pub struct Stamp {
     pub modified: (i64, i64),
     /// Last change of any attribute, link count included.
     pub changed: (i64, i64),
+}
+
+impl Attributes {
+    /// Its last write.
+    pub fn modified_at(&self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(self.stamp.modified.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
 }
 
 /// Kinds of file.

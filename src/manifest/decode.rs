@@ -14,8 +14,8 @@ use crate::pki::KeyAlgorithm;
 
 use super::name::SanAddress;
 use super::{
-    AbsolutePath, Ca, Daemon, DropInName, Endpoint, Lifetime, RestartPolicy, Sans, Server, Subject, Systemd, Timeout,
-    UnitName,
+    AbsolutePath, Ca, Daemon, DropInName, Endpoint, Lifetime, RestartPolicy, Rotate, Sans, Server, Subject, Systemd,
+    Timeout, UnitName,
 };
 
 /// `dockseal: 1`
@@ -97,6 +97,17 @@ pub(super) fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<En
     if list.is_empty() { Err(D::Error::custom("`hosts` is empty")) } else { Ok(list) }
 }
 
+/// Three days.
+pub(super) fn jitter() -> Lifetime {
+    Lifetime::days(3)
+}
+
+/// The first is 1; more digits would make common names too long.
+pub(super) fn generation<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = u32::deserialize(deserializer)?;
+    if (1..=9999).contains(&number) { Ok(number) } else { Err(D::Error::custom("a generation is from 1 to 9999")) }
+}
+
 /// `/etc/docker/tls`
 pub(super) fn directory() -> AbsolutePath {
     AbsolutePath(PathBuf::from("/etc/docker/tls"))
@@ -110,13 +121,27 @@ impl Default for Ca {
             key: KeyAlgorithm::default(),
             passphrase: None,
             valid_for: Lifetime::days(3650),
+            rotate: Rotate::default(),
+            overlap: Lifetime::days(30),
         }
+    }
+}
+
+impl Default for Rotate {
+    fn default() -> Self {
+        Self { generation: 1 }
     }
 }
 
 impl Default for Server {
     fn default() -> Self {
-        Self { sans: Sans::default(), key: KeyAlgorithm::default(), valid_for: Lifetime::year(), renew_before: None }
+        Self {
+            sans: Sans::default(),
+            key: KeyAlgorithm::default(),
+            valid_for: Lifetime::year(),
+            renew_before: None,
+            reuse_key: false,
+        }
     }
 }
 

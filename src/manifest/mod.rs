@@ -72,6 +72,10 @@ pub struct Manifest {
     /// The callers that dockerd lets in. Each becomes clients/NAME/{ca,cert,key}.pem, usable as `DOCKER_CERT_PATH`.
     #[serde(default, deserialize_with = "objects")]
     pub clients: Vec<Client>,
+    /// Renewals are spread over this span, each host and certificate at a moment of its own before `renew_before`, so that
+    /// a fleet does not renew in one hour. No certificate gives up more than a tenth of its lifetime for it.
+    #[serde(default = "decode::jitter")]
+    pub renew_jitter: Lifetime,
     /// An RFC 7396 merge patch on /etc/docker/daemon.json.
     #[serde(default, deserialize_with = "object")]
     pub daemon: Daemon,
@@ -107,6 +111,23 @@ pub struct Ca {
     pub passphrase: Option<PassphraseSource>,
     /// From creation to the CA's end.
     pub valid_for: Lifetime,
+    /// Replaces the CA step by step, without locking a client out.
+    #[serde(deserialize_with = "object")]
+    pub rotate: Rotate,
+    /// While a CA is being replaced, how long both are trusted before the next step: clients have to fetch their new files
+    /// in that time.
+    pub overlap: Lifetime,
+}
+
+/// The CA's replacement: first the new one is trusted beside the old one, then it signs, then the old one goes.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rotate {
+    /// A number above that of the host's CA (`dockseal status` says it; the first is 1) starts a rotation, which later runs
+    /// carry on by themselves. From 2 on the CA's common name ends in it: `… G2`.
+    #[serde(deserialize_with = "decode::generation")]
+    #[schemars(schema_with = "schema::generation")]
+    pub generation: u32,
 }
 
 /// Attributes of the CA's subject beside the common name.
@@ -163,10 +184,12 @@ pub struct Server {
     pub key: KeyAlgorithm,
     /// From issue to the end.
     pub valid_for: Lifetime,
-    /// A certificate that ends sooner than this is issued anew. Default: a third of `valid_for`, at most 30 days.
+    /// A certificate that ends sooner than this is issued anew. Default: a third of its lifetime, at most 30 days.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "Lifetime")]
     pub renew_before: Option<Lifetime>,
+    /// Whether a renewed certificate bears the key of the old one; otherwise the key is new too.
+    pub reuse_key: bool,
 }
 
 /// Subject alternative names.
@@ -199,10 +222,13 @@ pub struct Client {
     /// From issue to the end.
     #[serde(default = "Lifetime::year")]
     pub valid_for: Lifetime,
-    /// A certificate that ends sooner than this is issued anew. Default: a third of `valid_for`, at most 30 days.
+    /// A certificate that ends sooner than this is issued anew. Default: a third of its lifetime, at most 30 days.
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Lifetime")]
     pub renew_before: Option<Lifetime>,
+    /// Whether a renewed certificate bears the key of the old one; otherwise the key is new too. A `csr` always brings it.
+    #[serde(default)]
+    pub reuse_key: bool,
 }
 
 /// A merge patch on daemon.json: keys given here are owned, null removes one, every other key is left as it is.

@@ -120,6 +120,11 @@ pub(super) fn format_one(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "integer", "const": 1})
 }
 
+/// The number of a CA: more digits would make its common name too long.
+pub(super) fn generation(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "minimum": 1, "maximum": 9999})
+}
+
 /// Keys that a manifest may not give under `daemon`: what is derived, and `hosts` in other letters.
 pub(super) fn daemon_keys() -> Value {
     json!({"anyOf": [{"const": "hosts"}, {"not": {"pattern": "^([tT][lL][sS].*|[hH][oO][sS][tT][sS])$"}}]})

@@ -81,6 +81,10 @@ fn one_fault(faults: &mut Faults, strict: &Value, pointer: &str, found: &Value, 
         }
         Violation::Type { wanted } => wrong_type(faults, strict, pointer, found, wanted),
         Violation::Words { options } => unknown_word(faults, pointer, found, options),
+        Violation::Range { least, most } => {
+            let message = format!("{found} is out of range");
+            faults.report(pointer, Code::InvalidValue, message, format!("write a whole number from {least} to {most}"));
+        }
         Violation::Constant => unsupported_format(faults),
         Violation::TooFewItems => {
             faults.report(pointer, Code::EmptyList, "this list is empty", "add an entry, or leave the key out");

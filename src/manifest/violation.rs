@@ -4,7 +4,7 @@
 //! half of memory in each run, valid manifests included. A test compares with such a validator; another fails as soon as
 //! the schema has a keyword that is unknown here.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::locate::escaped;
 use super::schema;
@@ -17,6 +17,8 @@ pub(super) enum Violation<'s> {
     Words { options: &'s [Value] },
     /// `const`
     Constant,
+    /// `minimum` and `maximum`, of integers above 0.
+    Range { least: usize, most: usize },
     /// `format`
     Scalar,
     /// `required`
@@ -57,12 +59,21 @@ impl<'s> Walk<'s, '_> {
             return self.found(Violation::Constant);
         }
         match value {
+            Value::Number(number) => self.number(schema, number),
             Value::String(text) if schema::scalar(schema).is_some_and(|check| check(text).is_some()) => {
                 self.found(Violation::Scalar);
             }
             Value::Array(items) => self.list(schema, items),
             Value::Object(fields) => self.mapping(schema, fields),
             _ => {}
+        }
+    }
+
+    fn number(&mut self, schema: &'s Value, found: &Number) {
+        let (Some(least), Some(most)) = (number(schema, "minimum"), number(schema, "maximum")) else { return };
+        let found = found.as_u64().and_then(|found| usize::try_from(found).ok());
+        if found.is_none_or(|found| !(least..=most).contains(&found)) {
+            self.found(Violation::Range { least, most });
         }
     }
 

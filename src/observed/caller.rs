@@ -10,7 +10,9 @@ use super::place::FILE_LIMIT;
 use super::served::{CallerKind, Depth, Stranger};
 use crate::desired::{Desired, KeySource};
 use crate::host::{Entry, FileError, Root};
-use crate::pki::{Authority, CertSpec, Certificate, DistinguishedName, KeyAlgorithm, PrivateKey, Role, StoredKey};
+use crate::pki::{
+    Authority, CertSpec, Certificate, DistinguishedName, KeyAlgorithm, PrivateKey, Renewal, Role, StoredKey,
+};
 
 /// How long a certificate made for one handshake is good.
 const EPHEMERAL: Duration = Duration::hours(1);
@@ -23,6 +25,31 @@ pub struct Holder {
     pub chain: Vec<Vec<u8>>,
     /// The leaf's key.
     pub key: PrivateKey,
+}
+
+/// CAs whose keys are at hand.
+#[derive(Clone, Copy, Default)]
+pub struct Authorities<'a> {
+    /// The one that signs.
+    pub signing: Option<&'a Authority>,
+    /// One that is trusted beside it, while one replaces the other.
+    pub also: Option<&'a Authority>,
+    /// One that was trusted before.
+    pub retired: Option<&'a Authority>,
+}
+
+/// While a CA is being replaced, a client of each: both are let in, or the old one no more.
+pub fn witnesses(authorities: Authorities<'_>, now: OffsetDateTime) -> Result<Vec<Holder>, ObserveError> {
+    let Authorities { signing, also, retired } = authorities;
+    if also.is_none() && retired.is_none() {
+        return Ok(Vec::new());
+    }
+    let admitted = signing.into_iter().chain(also).map(|authority| {
+        let ca = authority.certificate().facts.subject.to_string();
+        holder_of(authority, CallerKind::EphemeralOf(ca), now)
+    });
+    let refused = |authority| holder_of(authority, CallerKind::Stranger(Stranger::OfRetiredCa), now);
+    admitted.chain(retired.map(refused)).collect()
 }
 
 /// The clients whose certificate and key are on the host: the first usable one, or all of them.
@@ -87,7 +114,7 @@ fn ephemeral_spec(role: Role, name: &str) -> CertSpec {
         sans: Vec::new(),
         key: KeyAlgorithm::EcdsaP256,
         valid_for: EPHEMERAL,
-        renew_before: Duration::ZERO,
+        renewal: Renewal::default(),
     }
 }
 

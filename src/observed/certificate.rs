@@ -20,6 +20,10 @@ pub struct ObservedCa {
     pub certificate: Seen<Vec<Certificate>>,
     /// `ca-key.pem`
     pub key: Seen<KeyFacts>,
+    /// `ca-next-key.pem`, while a CA is being replaced.
+    pub next_key: Seen<KeyFacts>,
+    /// `ca-old-key.pem`, while a CA is being replaced.
+    pub old_key: Seen<KeyFacts>,
 }
 
 /// The server's files.
@@ -40,6 +44,8 @@ pub struct ObservedClient {
     pub leaf: ObservedLeaf,
     /// Its copy of `ca.pem`.
     pub ca: Seen<Vec<Fingerprint>>,
+    /// The certificate before its last renewal, where there was one: somebody may still hold it.
+    pub old: Option<Box<Seen<LeafFacts>>>,
     /// The key that its request bears. In a box, as most have none.
     pub request: Option<Box<Seen<PublicKey>>>,
 }
@@ -49,8 +55,8 @@ pub struct ObservedClient {
 pub struct LeafFacts {
     /// What it says.
     pub facts: CertFacts,
-    /// Whether the signing CA of `ca.pem` signed it.
-    pub is_signed_by_ca: bool,
+    /// Which certificate of `ca.pem` signed it; the first one is the signing CA.
+    pub signed_by: Option<usize>,
 }
 
 /// What can be said of a key without showing it.
@@ -73,6 +79,8 @@ pub struct Orphan {
     pub key: Seen<()>,
     /// Its copy of the CA certificate: only that it is there.
     pub ca: Seen<()>,
+    /// The certificate before its last renewal: only that it is there.
+    pub old: Seen<()>,
 }
 
 /// The certificates and keys of a host.
@@ -92,7 +100,12 @@ pub fn read(root: &Root, desired: &Desired, places: &mut Places) -> Result<Certi
         bytes.clone_into(&mut pem);
         Certificate::parse_all(bytes).map_err(|error| unfit(&error, None))
     })?;
-    let ca = ObservedCa { certificate, key: see_key(&place, layout.ca_key())? };
+    let ca = ObservedCa {
+        certificate,
+        key: see_key(&place, layout.ca_key())?,
+        next_key: see_key(&place, layout.ca_next_key())?,
+        old_key: see_key(&place, layout.ca_old_key())?,
+    };
     let trusted = ca.certificate.present().map(Vec::as_slice).unwrap_or_default();
     let original = ca.fingerprints().map(|fingerprints| Original { pem, fingerprints });
     let server = ObservedLeaf {
@@ -145,11 +158,13 @@ impl Reader<'_> {
             Some(original) if original.pem == pem => Ok(original.fingerprints.clone()),
             _ => fingerprints(pem),
         })?;
+        let old = see_leaf(&place, layout.client_old_certificate(name), self.trusted)?;
+        let old = (!old.is_missing()).then(|| Box::new(old));
         let leaf = ObservedLeaf { certificate, key };
         if let (Place::Distrusted(distrust), Ok(mut barred)) = (place, self.barred.lock()) {
             barred.push(distrust);
         }
-        Ok(ObservedClient { name: name.clone(), leaf, ca, request })
+        Ok(ObservedClient { name: name.clone(), leaf, ca, old, request })
     }
 
     /// A folder counts as a client's once it holds a certificate or a key: others are none of our business.
@@ -168,7 +183,8 @@ impl Reader<'_> {
                 continue;
             }
             let ca = see(&place, layout.client_ca(name), |_| Ok(()))?;
-            orphans.push(Orphan { name: name.to_owned(), certificate, key, ca });
+            let old = see(&place, layout.client_old_certificate(name), |_| Ok(()))?;
+            orphans.push(Orphan { name: name.to_owned(), certificate, key, ca, old });
         }
         Ok(orphans)
     }
@@ -177,8 +193,8 @@ impl Reader<'_> {
 fn see_leaf(place: &Place, path: PathBuf, trusted: &[Certificate]) -> Result<Seen<LeafFacts>, FileError> {
     see(place, path, |pem| {
         let certificate = Certificate::parse(pem).map_err(|error| unfit(&error, None))?;
-        let is_signed_by_ca = trusted.first().is_some_and(|ca| certificate.is_signed_by(ca));
-        Ok(LeafFacts { facts: certificate.facts, is_signed_by_ca })
+        let signed_by = trusted.iter().position(|ca| certificate.is_signed_by(ca));
+        Ok(LeafFacts { facts: certificate.facts, signed_by })
     })
 }
 
@@ -216,6 +232,6 @@ impl Orphan {
     /// Until when dockerd would accept its certificate although the file is gone. `None` where it has no readable certificate of this CA.
     pub fn accepted_until(&self) -> Option<OffsetDateTime> {
         let leaf = self.certificate.present()?;
-        leaf.is_signed_by_ca.then_some(leaf.facts.not_after)
+        leaf.signed_by.map(|_| leaf.facts.not_after)
     }
 }

@@ -16,11 +16,11 @@ use time::OffsetDateTime;
 
 use crate::desired::{Desired, OWN_FOLDER};
 use crate::host::Root;
-use crate::pki::Authority;
 
 use place::Places;
 
 pub use crate::host::{Attributes, Distrust, Why};
+pub use caller::Authorities;
 pub use certificate::{KeyFacts, LeafFacts, ObservedCa, ObservedClient, ObservedLeaf, Orphan};
 pub use place::FILE_LIMIT;
 pub use served::{Answer, CallerKind, Depth, Served, Stranger, Trial};
@@ -120,12 +120,12 @@ pub enum ObserveError {
 }
 
 impl Observed {
-    /// Reads the host. `authority` is the unlocked CA, where a caller has it: see [`served`].
+    /// Reads the host. `authorities` are the unlocked CAs, where a caller has them.
     pub fn read(
         root: &Root,
         desired: &Desired,
         depth: Depth,
-        authority: Option<&Authority>,
+        authorities: Authorities<'_>,
         now: OffsetDateTime,
     ) -> Result<Self, ObserveError> {
         let mut places = Places::new(root);
@@ -137,7 +137,7 @@ impl Observed {
         let served = match &systemd {
             // Keys of the callers may be behind what is not trusted.
             Systemd::Asked(service) if service.is_active() && places.distrusted.is_empty() => {
-                served::read(root, desired, &certificates, depth, authority, now)?
+                served::read(root, desired, &certificates, depth, authorities, now)?
             }
             _ => Vec::new(),
         };

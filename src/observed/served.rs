@@ -13,13 +13,13 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::ObserveError;
-use super::caller::{self, Holder};
+use super::caller::{self, Authorities, Holder};
 use super::certificate::Certificates;
 use super::service::LOCAL_SOCKET;
 use crate::desired::Desired;
 use crate::host::{self, Asked, Caller, CallerError, Identity, Outcome, Root};
 use crate::manifest::Endpoint;
-use crate::pki::{Authority, Fingerprint, San};
+use crate::pki::{Fingerprint, San};
 
 /// A handshake on the host itself takes milliseconds; a daemon that starves may take longer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -62,6 +62,8 @@ pub enum CallerKind {
     Client(String),
     /// A client made for this handshake alone, signed by the CA.
     Ephemeral,
+    /// The same, signed by a CA that is trusted while it is replaced.
+    EphemeralOf(String),
     /// Somebody who asks for the server by this name and goes no further.
     Name(San),
     /// Somebody who must be refused.
@@ -78,6 +80,8 @@ pub enum Stranger {
     WithoutCertificate,
     /// A certificate of another CA.
     OfAnotherCa,
+    /// A certificate of a CA that was trusted before.
+    OfRetiredCa,
     /// Plain HTTP.
     PlainHttp,
 }
@@ -100,6 +104,7 @@ impl fmt::Display for CallerKind {
         match self {
             Self::Client(name) => write!(f, "client {name}"),
             Self::Ephemeral => f.write_str("a client made for this handshake"),
+            Self::EphemeralOf(ca) => write!(f, "a client of {ca} made for this handshake"),
             Self::Name(san) => write!(f, "a caller of {san}"),
             Self::Stranger(stranger) => stranger.fmt(f),
             Self::Local => f.write_str("the local user"),
@@ -112,25 +117,29 @@ impl fmt::Display for Stranger {
         f.write_str(match self {
             Self::WithoutCertificate => "a caller without a certificate",
             Self::OfAnotherCa => "a caller with a certificate of another CA",
+            Self::OfRetiredCa => "a caller with a certificate of the retired CA",
             Self::PlainHttp => "a caller that speaks plain HTTP",
         })
     }
 }
 
-/// Asks every endpoint. `authority` makes the ephemeral client where no client's key is on the host.
+/// Asks every endpoint. `authorities` make the ephemeral clients.
 pub fn read(
     root: &Root,
     desired: &Desired,
     certificates: &Certificates,
     depth: Depth,
-    authority: Option<&Authority>,
+    authorities: Authorities<'_>,
     now: OffsetDateTime,
 ) -> Result<Vec<Served>, ObserveError> {
     let trusted = certificates.ca.certificate.present().map(Vec::as_slice).unwrap_or_default();
     let anchors: Vec<Vec<u8>> = trusted.iter().map(|certificate| certificate.der.clone()).collect();
     let mut holders = caller::clients(root, desired, depth)?;
     if holders.is_empty() {
-        holders.extend(caller::ephemeral(root, desired, trusted, authority, now)?);
+        holders.extend(caller::ephemeral(root, desired, trusted, authorities.signing, now)?);
+    }
+    if depth == Depth::Full {
+        holders.extend(caller::witnesses(authorities, now)?);
     }
     let foreigner = (depth == Depth::Full).then(|| caller::foreigner(now)).transpose()?;
     let survey = Survey { anchors: &anchors, desired, holders: &holders, foreigner: foreigner.as_ref(), depth };

@@ -7,6 +7,7 @@ pub mod fuzzing;
 mod issue;
 mod key;
 mod parse;
+mod renewal;
 mod signature;
 mod spec;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod tool;
 pub use issue::{Authority, IssueError};
 pub use key::{KeyError, Passphrase, PrivateKey, StoredKey};
 pub use parse::{Certificate, ParseError, Request};
+pub use renewal::Renewal;
 pub use spec::{
     Attribute, CertFacts, CertSpec, DistinguishedName, ExtendedKeyUsage, Fingerprint, KeyAlgorithm, PublicKey, Role,
     San,

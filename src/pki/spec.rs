@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
+use super::renewal::Renewal;
+
 /// What a certificate is for; decides its extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -172,8 +174,8 @@ pub struct CertSpec {
     pub key: KeyAlgorithm,
     /// From issue to `notAfter`; a leaf's is cut at its CA's end.
     pub valid_for: Duration,
-    /// A certificate that ends sooner than this from now is issued anew. Zero for a CA.
-    pub renew_before: Duration,
+    /// When it is issued anew before its end; says nothing of a CA.
+    pub renewal: Renewal,
 }
 
 /// SHA-256 over a certificate's DER form.

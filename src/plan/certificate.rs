@@ -8,8 +8,8 @@ use time::OffsetDateTime;
 use super::Draft;
 use super::attributes;
 use super::ca::{self, Signer};
-use super::change::{Action, After, Change, Issue, IssueKey, Resource};
-use super::finding::{Note, Refusal};
+use super::change::{Action, After, Change, Issue, IssueKey, OldCopy, Resource};
+use super::finding::Refusal;
 use super::reason::{Moment, Reason};
 use crate::desired::{Desired, DesiredClient, KeySource};
 use crate::observed::{Found, KeyFacts, LeafFacts, Observed, ObservedClient, ObservedLeaf, Orphan, Seen};
@@ -19,8 +19,8 @@ use crate::pki::{CertFacts, CertSpec, ExtendedKeyUsage, Fingerprint, PublicKey, 
 pub fn compare(desired: &Desired, observed: &Observed, now: OffsetDateTime, draft: &mut Draft) {
     let Some(signer) = ca::compare(desired, observed, now, draft) else { return };
     let leaves = draft.changes.len();
-    let mut comparison = Comparison { observed, signer: &signer, now, draft: &mut *draft };
-    comparison.server(desired);
+    let mut comparison = Comparison { desired, observed, signer: &signer, now, draft: &mut *draft };
+    comparison.server();
     for (client, seen) in desired.clients.iter().zip(&observed.clients) {
         comparison.client(client, seen);
     }
@@ -28,23 +28,24 @@ pub fn compare(desired: &Desired, observed: &Observed, now: OffsetDateTime, draf
         comparison.orphan(orphan);
     }
     if draft.changes[leaves..].iter().any(|change| matches!(change.after, After::Certificate(_))) {
-        ca::require_key(desired, observed, draft);
+        ca::require_key(&signer, desired, observed, draft);
     }
-    note_end_of_ca(desired, &signer, now, draft);
+    ca::note_end(desired, &signer, now, draft);
 }
 
 struct Comparison<'a> {
+    desired: &'a Desired,
     observed: &'a Observed,
-    signer: &'a Signer<'a>,
+    signer: &'a Signer,
     now: OffsetDateTime,
     draft: &'a mut Draft,
 }
 
 impl Comparison<'_> {
-    fn server(&mut self, desired: &Desired) {
+    fn server(&mut self) {
         let leaf = &self.observed.server;
-        let spec = &desired.server;
-        let reissued = self.leaf(spec, &KeySource::Host, leaf, None, Resource::ServerCertificate);
+        let spec = &self.desired.server;
+        let reissued = self.leaf(spec, &KeySource::Host, leaf, None, None, Resource::ServerCertificate);
         if let (false, Some(key)) = (reissued, &leaf.key) {
             self.draft.change_attributes(Resource::ServerKey, key, attributes::SECRET, self.observed);
         }
@@ -61,7 +62,7 @@ impl Comparison<'_> {
         }
         let request = seen.request.as_deref().and_then(Seen::present);
         let resource = Resource::ClientCertificate(name.clone());
-        let reissued = self.leaf(&client.spec, &client.key, &seen.leaf, request, resource);
+        let reissued = self.leaf(&client.spec, &client.key, &seen.leaf, request, Some(seen), resource);
         if let (false, Some(key)) = (reissued, &seen.leaf.key) {
             self.draft.change_attributes(Resource::ClientKey(name.clone()), key, attributes::SECRET, self.observed);
         }
@@ -75,6 +76,7 @@ impl Comparison<'_> {
         source: &KeySource,
         leaf: &ObservedLeaf,
         request: Option<&PublicKey>,
+        client: Option<&ObservedClient>,
         resource: Resource,
     ) -> bool {
         let certificate = &leaf.certificate;
@@ -95,6 +97,7 @@ impl Comparison<'_> {
         }
         let issue_key = match (source, &leaf.key) {
             (KeySource::Request(path), _) => IssueKey::Request(path.clone()),
+            (KeySource::Host, Some(key)) if self.keeps_key(spec, key, &reasons) => IssueKey::Kept(key.path.clone()),
             (KeySource::Host, Some(key)) => IssueKey::New { path: key.path.clone(), seen: key.attributes },
             // A key that belongs on the host is always looked for.
             (KeySource::Host, None) => return false,
@@ -109,15 +112,36 @@ impl Comparison<'_> {
                 spec: Arc::clone(spec),
                 key: issue_key,
                 before: certificate.present().map(|found| Box::new(found.facts.clone())),
+                keeps_old: client.and_then(|client| self.keeps_old(client)),
                 not_after: self.end_of(spec),
             })),
             seen: certificate.attributes,
         });
         true
     }
+
+    /// Whether the key that is there goes on, as the manifest allows: nothing speaks against the key itself.
+    fn keeps_key(&self, spec: &CertSpec, key: &Seen<KeyFacts>, reasons: &[Reason]) -> bool {
+        let fits = matches!(key.present(), Some(KeyFacts::Plain(public)) if public.algorithm == Some(spec.key));
+        let is_another = reasons.iter().any(|reason| matches!(reason, Reason::KeyMismatch));
+        spec.renewal.reuses_key && fits && !is_another && !self.signer.is_cut_off
+    }
+
+    /// The certificate that a client holds stays beside the new one while dockerd accepts it, so that a person can see who
+    /// may not have taken the new one.
+    fn keeps_old(&self, client: &ObservedClient) -> Option<OldCopy> {
+        let held = client.leaf.certificate.present()?;
+        let accepted_until = held.facts.not_after;
+        if held.signed_by.is_none() || accepted_until < self.now || self.signer.is_cut_off {
+            return None;
+        }
+        let seen = client.old.as_ref().and_then(|old| old.attributes);
+        Some(OldCopy { path: self.desired.layout.client_old_certificate(&client.name), seen, accepted_until })
+    }
+
     /// A leaf never outlives its CA.
     fn end_of(&self, spec: &CertSpec) -> OffsetDateTime {
-        (self.now + spec.valid_for).min(self.signer.not_after())
+        (self.now + spec.valid_for).min(self.signer.not_after)
     }
 
     fn leaf_reasons(
@@ -129,8 +153,9 @@ impl Comparison<'_> {
     ) -> Vec<Reason> {
         let facts = &found.facts;
         let mut reasons = Vec::new();
-        match self.signer {
-            Signer::Found(_) if found.is_signed_by_ca => {}
+        match self.signer.takes_over {
+            _ if self.signer.place.is_some() && found.signed_by == self.signer.place => {}
+            Some(generation) if found.signed_by.is_some() => reasons.push(Reason::CaSwitched { generation }),
             _ => reasons.push(Reason::IssuerChanged),
         }
         if !facts.subject.has_same_attributes(&spec.subject) {
@@ -155,14 +180,14 @@ impl Comparison<'_> {
     }
 
     fn time_reason(&self, spec: &CertSpec, facts: &CertFacts) -> Option<Reason> {
-        let (from, at, ca_until) = (facts.not_before, facts.not_after, self.signer.not_after());
+        let (from, at, ca_until) = (facts.not_before, facts.not_after, self.signer.not_after);
         if self.now > at {
             Some(Reason::Expired { at: Moment(at) })
         } else if self.now < from {
             Some(Reason::NotYetValid { from: Moment(from) })
         } else if at > ca_until {
             Some(Reason::OutlivesCa { ca_until: Moment(ca_until) })
-        } else if at - self.now <= spec.renew_before && self.end_of(spec) > at {
+        } else if self.now >= spec.renewal.due(from, at) && self.end_of(spec) > at {
             // Near the CA's end a new leaf would end no later than this one: then there is nothing to gain.
             Some(Reason::ExpiresSoon { at: Moment(at) })
         } else {
@@ -173,10 +198,8 @@ impl Comparison<'_> {
     fn client_ca(&mut self, name: String, copy: &Seen<Vec<Fingerprint>>) {
         self.draft.refuse_in_the_way(copy);
         let resource = Resource::ClientCa(name);
-        let wanted: Option<Vec<Fingerprint>> = match self.signer {
-            Signer::New(_) => None,
-            Signer::Found(_) => self.observed.ca.fingerprints(),
-        };
+        let wanted: Option<Vec<Fingerprint>> =
+            if self.signer.changes_bundle { None } else { self.observed.ca.fingerprints() };
         let (action, reason) = match &copy.found {
             Found::Missing => (Action::Create, Reason::Missing),
             Found::Present(found) if wanted.as_ref() == Some(found) => {
@@ -203,6 +226,7 @@ impl Comparison<'_> {
         self.remove(Resource::ClientCertificate(name()), &orphan.certificate, reason);
         self.remove(Resource::ClientKey(name()), &orphan.key, Reason::GoesWithClient);
         self.remove(Resource::ClientCa(name()), &orphan.ca, Reason::GoesWithClient);
+        self.remove(Resource::ClientOldCertificate(name()), &orphan.old, Reason::GoesWithClient);
     }
 
     fn remove<T>(&mut self, resource: Resource, file: &Seen<T>, reason: Reason) {
@@ -255,13 +279,5 @@ fn key_reason(key: &Seen<KeyFacts>, facts: Option<&CertFacts>) -> Option<Reason>
         Found::Present(KeyFacts::Plain(public)) => {
             facts.is_some_and(|facts| facts.public_key != *public).then_some(Reason::KeyMismatch)
         }
-    }
-}
-
-fn note_end_of_ca(desired: &Desired, signer: &Signer, now: OffsetDateTime, draft: &mut Draft) {
-    let at = signer.not_after();
-    let longest = desired.clients.iter().map(|client| client.spec.valid_for).max().unwrap_or_default();
-    if matches!(signer, Signer::Found(_)) && now + longest.max(desired.server.valid_for) > at {
-        draft.notes.push(Note::CaEndsSoon { at });
     }
 }

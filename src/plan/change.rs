@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::reason::Reason;
 use crate::observed::Attributes;
-use crate::pki::{CertFacts, CertSpec};
+use crate::pki::{CertFacts, CertSpec, Fingerprint};
 
 /// One difference.
 #[derive(Clone, Debug)]
@@ -32,8 +32,12 @@ pub struct Change {
 pub enum Resource {
     /// `ca.pem` (and, with it, a new `ca-key.pem` where there is none).
     CaCertificate,
-    /// `ca-key.pem`: its mode and owner; never its contents.
+    /// `ca-key.pem`: its mode and owner; its contents only where the CA is being replaced.
     CaKey,
+    /// `ca-next-key.pem`: the key of a CA that does not sign yet.
+    CaNextKey,
+    /// `ca-old-key.pem`: the key of a CA that signs no more.
+    CaOldKey,
     /// `server-cert.pem` and its key.
     ServerCertificate,
     /// `server-key.pem`: its mode and owner.
@@ -44,6 +48,8 @@ pub enum Resource {
     ClientKey(String),
     /// A client's copy of `ca.pem`.
     ClientCa(String),
+    /// The certificate that a client held before its last renewal.
+    ClientOldCertificate(String),
     /// `/etc/docker/daemon.json`
     DaemonJson,
     /// The unit's drop-in.
@@ -83,8 +89,12 @@ pub enum After {
         /// The text that is written.
         after: String,
     },
+    /// `ca.pem` of a CA that is being replaced.
+    Bundle(Box<Bundle>),
     /// The bytes of `ca.pem`.
     CopyOfCa,
+    /// The key that stands there, byte for byte.
+    CopyOfKey(PathBuf),
     /// The same file with this mode, octal.
     Mode(u32),
     /// A file of the expected owner with the same bytes and this mode, octal.
@@ -93,6 +103,24 @@ pub enum After {
     Gone,
     /// A service has read its files again.
     Service,
+}
+
+/// What `ca.pem` holds afterwards.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    /// A CA that is made.
+    pub new: Option<Issue>,
+    /// In order; the first one signs.
+    pub parts: Vec<BundlePart>,
+}
+
+/// A certificate of `ca.pem`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BundlePart {
+    /// One that stands there now.
+    Found(Fingerprint),
+    /// The one that is made.
+    New,
 }
 
 /// A certificate that shall be issued.
@@ -104,8 +132,21 @@ pub struct Issue {
     pub key: IssueKey,
     /// What it replaces.
     pub before: Option<Box<CertFacts>>,
+    /// Where what it replaces stays, because somebody holds it and dockerd accepts it still.
+    pub keeps_old: Option<OldCopy>,
     /// Its end, computed from the plan's `now`.
     pub not_after: OffsetDateTime,
+}
+
+/// A copy of a certificate that is replaced.
+#[derive(Clone, Debug)]
+pub struct OldCopy {
+    /// Where it is written.
+    pub path: PathBuf,
+    /// What stood there.
+    pub seen: Option<Attributes>,
+    /// Until then dockerd accepts it.
+    pub accepted_until: OffsetDateTime,
 }
 
 /// The key of a certificate that shall be issued.
@@ -118,7 +159,7 @@ pub enum IssueKey {
         /// The key file that it replaces, as it was seen.
         seen: Option<Attributes>,
     },
-    /// The one at this path stays (the CA's alone).
+    /// The one at this path stays.
     Kept(PathBuf),
     /// The one in this PKCS#10 request.
     Request(PathBuf),
@@ -130,11 +171,14 @@ impl fmt::Display for Resource {
         match self {
             Self::CaCertificate => f.write_str("ca.certificate"),
             Self::CaKey => f.write_str("ca.key"),
+            Self::CaNextKey => f.write_str("ca.next-key"),
+            Self::CaOldKey => f.write_str("ca.old-key"),
             Self::ServerCertificate => f.write_str("server.certificate"),
             Self::ServerKey => f.write_str("server.key"),
             Self::ClientCertificate(name) => write!(f, "client.{name}.certificate"),
             Self::ClientKey(name) => write!(f, "client.{name}.key"),
             Self::ClientCa(name) => write!(f, "client.{name}.ca"),
+            Self::ClientOldCertificate(name) => write!(f, "client.{name}.old-certificate"),
             Self::DaemonJson => f.write_str("daemon.json"),
             Self::DropIn => f.write_str("unit.drop-in"),
             Self::RecoverUnit => f.write_str("unit.recover"),

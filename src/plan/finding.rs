@@ -107,6 +107,11 @@ pub enum Refusal {
         /// Its last second.
         until: OffsetDateTime,
     },
+    /// A CA would be made at a time that no right clock shows.
+    ClockTooEarly {
+        /// What this host's clock shows.
+        now: OffsetDateTime,
+    },
     /// A client's request is not there.
     RequestMissing {
         /// The client.
@@ -224,6 +229,27 @@ pub enum Note {
     CaEndsSoon {
         /// Its end.
         at: OffsetDateTime,
+    },
+    /// Two CAs are trusted, and the one that signs is the old one.
+    CaIntroduced {
+        /// Of the new one.
+        generation: u32,
+        /// When the new one takes over.
+        switches: OffsetDateTime,
+    },
+    /// Two CAs are trusted, and the one that signs is the new one.
+    CaSwitched {
+        /// Of the new one.
+        generation: u32,
+        /// When the old one is trusted no more.
+        retires: OffsetDateTime,
+        /// Clients that may hold a certificate of the old one, with its end.
+        holders: Vec<(String, OffsetDateTime)>,
+    },
+    /// The old CA is trusted no more, from now on.
+    CaCutOff {
+        /// Clients that are locked out until they have fetched their new files.
+        locked_out: Vec<String>,
     },
     /// Verifiers that follow RFC 5280 to the letter (Python ≥ 3.13, `openssl verify -x509_strict`) refuse this CA.
     CaNotStrict {

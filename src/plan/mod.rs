@@ -12,7 +12,9 @@ mod finding;
 mod flag_conflict;
 mod reason;
 mod recover;
+mod replace_ca;
 mod restart;
+mod rotation;
 mod served;
 mod trust;
 mod unit;
@@ -22,10 +24,11 @@ use time::OffsetDateTime;
 use crate::desired::Desired;
 use crate::observed::{Found, Observed, Seen};
 
-pub use change::{Action, After, Change, Issue, IssueKey, Resource};
+pub use change::{Action, After, Bundle, BundlePart, Change, Issue, IssueKey, Resource};
 pub use finding::{Exposure, Note, Refusal};
 pub use reason::{Moment, Reason};
 pub use restart::{Activation, DaemonStep};
+pub use rotation::{Phase, Rotation};
 
 /// What has to happen for the host to match.
 #[derive(Clone, Debug)]
@@ -40,6 +43,8 @@ pub struct Plan {
     pub refusals: Vec<Refusal>,
     /// What a person should know; none of it is a difference.
     pub notes: Vec<Note>,
+    /// How far the CA's replacement is before this plan; `None` where there is no CA of the manifest's name.
+    pub rotation: Option<Rotation>,
 }
 
 /// A plan that is being made.
@@ -48,6 +53,7 @@ struct Draft {
     changes: Vec<Change>,
     refusals: Vec<Refusal>,
     notes: Vec<Note>,
+    rotation: Option<Rotation>,
 }
 
 impl Draft {
@@ -85,6 +91,7 @@ impl Plan {
             activation,
             refusals: draft.refusals,
             notes: draft.notes,
+            rotation: draft.rotation,
         }
     }
 

@@ -86,6 +86,26 @@ pub enum Reason {
     },
     /// Another CA signed it.
     IssuerChanged,
+    /// A CA is introduced, which signs later.
+    CaIntroduced {
+        /// Its generation.
+        generation: u32,
+        /// The end of the present one, where that is why; otherwise the manifest asks for it.
+        #[schemars(with = "Option<String>")]
+        ca_until: Option<Moment>,
+    },
+    /// A CA that was introduced signs from now on.
+    CaSwitched {
+        /// Its generation.
+        generation: u32,
+    },
+    /// CAs that sign no more are trusted no more.
+    CaRetired,
+    /// A new CA is trusted alone, at once.
+    CaCutOff {
+        /// Its generation.
+        generation: u32,
+    },
     /// The key file holds another key.
     KeyMismatch,
     /// The request bears another key.

@@ -164,7 +164,7 @@ fn restart_reasons(
 
 fn is_read_at_start(change: &Change) -> bool {
     let is_certificate = matches!(change.resource, Resource::CaCertificate | Resource::ServerCertificate);
-    is_certificate && matches!(change.after, After::Certificate(_))
+    is_certificate && matches!(change.after, After::Certificate(_) | After::Bundle(_))
 }
 
 fn restart(

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{diff, words};
-use crate::plan::{After, Change, DaemonStep, Issue, IssueKey, Plan, Reason};
+use crate::plan::{After, Change, DaemonStep, Issue, IssueKey, Phase, Plan, Reason, Rotation};
 use crate::visible::is_invisible;
 
 /// The format's name and version. A new field leaves it as it is; a field that goes or changes its meaning does not.
@@ -29,6 +29,8 @@ pub struct JsonPlan<'a> {
     errors: Vec<JsonError>,
     /// What a person should know.
     notes: Vec<String>,
+    /// How far the CA's replacement is before this plan; null where there is no CA yet.
+    rotation: Option<JsonRotation<'a>>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -68,6 +70,8 @@ struct JsonIssue {
     key: Option<String>,
     /// RFC 3339, UTC.
     not_after: String,
+    /// It has to be handed out again: until then, RFC 3339, dockerd accepts what it replaces. Null where nobody holds that.
+    old_accepted_until: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -79,6 +83,27 @@ struct JsonRestart {
     action: &'static str,
     /// live-restore is switched on by SIGHUP before the restart, so that containers survive it.
     live_restore_first: bool,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct JsonRotation<'a> {
+    /// Of the CA that signs; the first is 1.
+    generation: u32,
+    /// Whether one CA is trusted, the next one too, or the one before still.
+    #[schemars(extend("enum" = ["steady", "introduced", "switched"]))]
+    phase: &'static str,
+    /// When the next step is due, RFC 3339; of a steady CA, when its replacement begins by itself.
+    due: String,
+    /// Clients that may hold a certificate of a CA that will be trusted no more.
+    holders: Vec<JsonHolder<'a>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct JsonHolder<'a> {
+    /// Its name in the manifest.
+    client: &'a str,
+    /// The end of that certificate, RFC 3339.
+    until: String,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -98,6 +123,7 @@ pub fn plan(plan: &Plan) -> String {
         restart: restart(plan),
         errors: plan.refusals.iter().map(words::refusal).map(|(message, hint)| JsonError { message, hint }).collect(),
         notes: plan.notes.iter().map(words::note).collect(),
+        rotation: plan.rotation.as_ref().map(rotation),
     };
     pretty(&json)
 }
@@ -142,6 +168,7 @@ fn change(change: &Change) -> JsonChange<'_> {
     let (diff, certificate) = match &change.after {
         After::Text { before, after } => (Some(diff::unified(&path, before.as_deref(), after)), None),
         After::Certificate(issue) => (None, Some(certificate(issue))),
+        After::Bundle(bundle) => (None, bundle.new.as_ref().map(certificate)),
         _ => (None, None),
     };
     JsonChange {
@@ -160,6 +187,21 @@ fn certificate(issue: &Issue) -> JsonIssue {
         sans: issue.spec.sans.iter().map(ToString::to_string).collect(),
         key: (!matches!(issue.key, IssueKey::Request(_))).then(|| issue.spec.key.to_string()),
         not_after: words::rfc3339(issue.not_after),
+        old_accepted_until: issue.keeps_old.as_ref().map(|old| words::rfc3339(old.accepted_until)),
+    }
+}
+
+fn rotation(rotation: &Rotation) -> JsonRotation<'_> {
+    let holders = rotation.holders.iter();
+    JsonRotation {
+        generation: rotation.generation,
+        phase: match rotation.phase {
+            Phase::Steady => "steady",
+            Phase::Introduced { .. } => "introduced",
+            Phase::Switched => "switched",
+        },
+        due: words::rfc3339(rotation.due),
+        holders: holders.map(|(client, until)| JsonHolder { client, until: words::rfc3339(*until) }).collect(),
     }
 }
 

@@ -77,7 +77,13 @@ fn add_change(page: &mut Page, change: &Change, now: OffsetDateTime) {
     match &change.after {
         After::Certificate(issue) => add_issue(page, issue, now),
         After::Text { before, after } => add_diff(page, &change.path.display().to_string(), before.as_deref(), after),
-        After::CopyOfCa | After::Mode(_) | After::SameBytes(_) | After::Gone | After::Service => {}
+        After::Bundle(bundle) => {
+            if let Some(issue) = &bundle.new {
+                add_issue(page, issue, now);
+            }
+        }
+        After::CopyOfCa | After::CopyOfKey(_) | After::Mode(_) | After::SameBytes(_) | After::Gone | After::Service => {
+        }
     }
 }
 
@@ -117,6 +123,10 @@ fn add_issue(page: &mut Page, issue: &Issue, now: OffsetDateTime) {
     }
     let until = format!("{} ({} days)", words::moment(issue.not_after), words::days_left(issue.not_after, now));
     field("until", before.map(|facts| words::moment(facts.not_after)), until);
+    if let Some(old) = &issue.keeps_old {
+        let until = words::moment(old.accepted_until);
+        field("hand out", None, format!("again; dockerd accepts the old certificate until {until}"));
+    }
 }
 
 fn add_diff(page: &mut Page, path: &str, before: Option<&str>, after: &str) {

@@ -64,9 +64,19 @@ pub fn reason(reason: &Reason) -> String {
         Reason::NotYetValid { from } => format!("it begins only at {}", moment(from.0)),
         Reason::OutlivesCa { ca_until } => format!("it outlives its CA, which ends at {}", moment(ca_until.0)),
         Reason::IssuerChanged => "this CA did not sign it".to_owned(),
+        Reason::CaIntroduced { generation, ca_until: None } => {
+            format!("the CA of generation {generation} is trusted too from now on; it signs later")
+        }
+        Reason::CaIntroduced { generation, ca_until: Some(until) } => format!(
+            "it ends at {}: the CA of generation {generation} is trusted too from now on, and signs later",
+            moment(until.0)
+        ),
+        Reason::CaSwitched { generation } => format!("the CA of generation {generation} signs from now on"),
+        Reason::CaRetired => "a CA that signs no more is trusted no more".to_owned(),
+        Reason::CaCutOff { generation } => format!("the CA of generation {generation} alone is trusted from now on"),
         Reason::KeyMismatch => "its key file holds another key".to_owned(),
         Reason::RequestDiffers => "its request bears another key".to_owned(),
-        Reason::CopyDiffers => "it is not the CA's certificate".to_owned(),
+        Reason::CopyDiffers => "it is not what ca.pem holds".to_owned(),
         Reason::ModeDiffers { found, wanted } => format!("its mode is {found:04o}, not {wanted:04o}"),
         Reason::OwnerDiffers { uid } => format!("it belongs to user {uid}"),
         Reason::NotInManifest { accepted_until } => not_in_manifest(*accepted_until),
@@ -123,6 +133,18 @@ pub fn note(note: &Note) -> String {
         Note::CaEndsSoon { at } => {
             format!("the CA ends at {}, sooner than a new certificate would: its end is theirs", moment(*at))
         }
+        Note::CaIntroduced { generation, switches } => format!(
+            "the CA of generation {generation} is trusted and does not sign yet: hand out each client's ca.pem before \
+             {}, when it takes over",
+            moment(*switches)
+        ),
+        Note::CaSwitched { generation, retires, holders } => ca_switched(*generation, *retires, holders),
+        Note::CaCutOff { locked_out } if locked_out.is_empty() => "no client is locked out".to_owned(),
+        Note::CaCutOff { locked_out } => format!(
+            "locked out until they have fetched their new files: {}{}",
+            locked_out.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", "),
+            if locked_out.len() > SHOWN { format!(", and {} more", locked_out.len() - SHOWN) } else { String::new() }
+        ),
         Note::CaNotStrict { path } => format!(
             "{} has no keyUsage: Python 3.13 and `openssl verify -x509_strict` refuse what it signs",
             path.display()
@@ -138,6 +160,23 @@ pub fn note(note: &Note) -> String {
         Note::ContainersStop { names } => format!("the restart stops {}", listed(names)),
         Note::Swarm => "this node is part of a swarm".to_owned(),
     }
+}
+
+/// As many clients as a sentence can bear.
+const SHOWN: usize = 20;
+
+fn ca_switched(generation: u32, retires: OffsetDateTime, holders: &[(String, OffsetDateTime)]) -> String {
+    let says = format!(
+        "the CA of generation {generation} signs; certificates of the one before are accepted until {}",
+        moment(retires)
+    );
+    if holders.is_empty() {
+        return says;
+    }
+    let names: Vec<String> =
+        holders.iter().take(SHOWN).map(|(name, until)| format!("{name} (until {})", moment(*until))).collect();
+    let more = if holders.len() > SHOWN { format!(", and {} more", holders.len() - SHOWN) } else { String::new() };
+    format!("{says}. Such a one may be held by {}{more}: hand their files out before", names.join(", "))
 }
 
 /// At most ten names.
@@ -199,7 +238,12 @@ pub fn refusal(refusal: &Refusal) -> (String, String) {
         ),
         Refusal::CaNotValid { path, from, until } => (
             format!("{} is valid from {} to {}, not now", path.display(), moment(*from), moment(*until)),
-            "check this host's clock; a CA that has ended has to be replaced, and every client with it".to_owned(),
+            "check this host's clock; a CA that has ended is replaced, and every client with it, by: dockseal apply --now-cut-off"
+                .to_owned(),
+        ),
+        Refusal::ClockTooEarly { now } => (
+            format!("this host's clock shows {}: a CA made now would have ended before it is used", moment(*now)),
+            "set the clock, then run this again".to_owned(),
         ),
         Refusal::RequestMissing { client, path } => (
             format!("the request of client {client} is not there: {}", path.display()),

@@ -20,6 +20,7 @@ fn ours(strict: &Value, value: &Value) -> Faults {
             Violation::Type { wanted } => format!("type {wanted}"),
             Violation::Words { options } => format!("enum {}", Value::from(options)),
             Violation::Constant => "const".to_owned(),
+            Violation::Range { .. } => "range".to_owned(),
             Violation::Scalar => "format".to_owned(),
             Violation::Missing { field } => format!("required {field}"),
             Violation::Unknown { field } => format!("unknown {field}"),
@@ -52,6 +53,9 @@ fn theirs(validator: &jsonschema::Validator, value: &Value) -> Faults {
             }
             ValidationErrorKind::MinProperties { .. } | ValidationErrorKind::MaxProperties { .. } => {
                 add("fields".to_owned());
+            }
+            ValidationErrorKind::Minimum { .. } | ValidationErrorKind::Maximum { .. } => {
+                add("range".to_owned());
             }
             other => {
                 add(other.keyword().to_owned());
@@ -93,7 +97,7 @@ fn a_validator_for_any_schema_finds_the_same() {
             rules.extend(found.into_iter().filter_map(|(_, rule)| Some(rule.split(' ').next()?.to_owned())));
         }
     }
-    let known = ["const", "enum", "fields", "format", "minItems", "required", "type", "unknown"];
+    let known = ["const", "enum", "fields", "format", "minItems", "range", "required", "type", "unknown"];
     assert_eq!(rules.into_iter().collect::<Vec<_>>(), known);
     assert!(faulty > 1000, "{faulty}");
 }
@@ -101,7 +105,7 @@ fn a_validator_for_any_schema_finds_the_same() {
 /// Every keyword of the strict schema: those above, and those that say nothing of a value.
 #[test]
 fn the_schema_has_no_other_keyword() {
-    const CHECKED: [&str; 11] = [
+    const CHECKED: [&str; 13] = [
         "$ref",
         "additionalProperties",
         "const",
@@ -109,8 +113,10 @@ fn the_schema_has_no_other_keyword() {
         "format",
         "items",
         "maxProperties",
+        "maximum",
         "minItems",
         "minProperties",
+        "minimum",
         "properties",
         "required",
     ];

@@ -14,6 +14,7 @@ use time::{Duration, OffsetDateTime};
 use super::{Authority, IssueError};
 use crate::pki::key::{PrivateKey, StoredKey};
 use crate::pki::parse::{Certificate, Request};
+use crate::pki::renewal::Renewal;
 use crate::pki::spec::{
     Attribute, CertFacts, CertSpec, DistinguishedName, ExtendedKeyUsage, KeyAlgorithm, KeyUsage, Role, San,
 };
@@ -38,8 +39,8 @@ fn ca_spec(key: KeyAlgorithm) -> CertSpec {
         (Attribute::Email, "root@example.com"),
     ];
     let subject = DistinguishedName(subject.map(|(kind, value)| (kind, value.to_owned())).into());
-    let (valid_for, renew_before) = (Duration::days(3650), Duration::ZERO);
-    CertSpec { role: Role::Ca, subject, sans: Vec::new(), key, valid_for, renew_before }
+    let (valid_for, renewal) = (Duration::days(3650), Renewal::default());
+    CertSpec { role: Role::Ca, subject, sans: Vec::new(), key, valid_for, renewal }
 }
 
 fn leaf_spec(role: Role, key: KeyAlgorithm) -> CertSpec {
@@ -54,7 +55,7 @@ fn leaf_spec(role: Role, key: KeyAlgorithm) -> CertSpec {
         ],
         key,
         valid_for: Duration::days(365),
-        renew_before: Duration::days(30),
+        renewal: Renewal::default(),
     }
 }
 
