@@ -1,16 +1,19 @@
 //! Whatever becomes of a run, the host is as it was or as it should be: the program is killed at each system call by
 //! which it changes a file, and each of them is made to fail, one run for each.
 //!
-//! A first run, a renewal of the server's certificate, a change of daemon.json and a rollback, each on another root.
+//! A first run, a renewal of the server's certificate, a change of daemon.json, a rollback and a CA that takes over, each on
+//! another root.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod support;
 
 use std::cell::Cell;
 
-use support::{Call, Scenario, State, Tree, is_issued};
+use support::{Call, Node, Scenario, State, Tree, is_issued};
 
-const CA_KEY: &str = "etc/docker/tls/ca-key.pem";
+/// Where keys of a CA stand.
+const CA_KEYS: [&str; 3] =
+    ["etc/docker/tls/ca-key.pem", "etc/docker/tls/ca-next-key.pem", "etc/docker/tls/ca-old-key.pem"];
 
 /// Runs a case for each, tells how many there were, and fails with all that failed.
 fn each<T>(what: &str, cases: &[T], check: impl Fn(&T) -> Result<(), String>) {
@@ -93,17 +96,23 @@ const GROWING: [&str; 6] = ["write", "mkdirat", "linkat", "fsync", "fdatasync", 
 const WRITING: [&str; 10] =
     ["write", "mkdirat", "linkat", "renameat", "renameat2", "unlinkat", "fchmod", "fsync", "fdatasync", "syncfs"];
 
+/// Wherever a change has put it: between two steps it may bear the name that it is kept under.
+fn stands_somewhere(tree: &Tree, key: &Node) -> bool {
+    tree.0.values().any(|node| node.bytes == key.bytes)
+}
+
 /// The program is killed at each call, as the power may go.
 fn kill_at_every_step(what: &str, scenario: &Scenario) {
     let killed = |call: &Call| {
         let before = scenario.begin();
         let killed = scenario.site.with_fault(scenario.command, call, "signal=KILL");
         let is_hit = killed.was_hit("signal");
-        let key = |tree: &Tree| tree.0.get(CA_KEY).map(|node| node.bytes.clone());
         let now = scenario.site.tree();
         let why = match () {
             () if !is_hit => format!("was not reached: {}", killed.ran),
-            () if key(&before).is_some_and(|bytes| key(&now) != Some(bytes)) => "the CA's key is another".to_owned(),
+            () if CA_KEYS.iter().filter_map(|path| before.0.get(*path)).any(|key| !stands_somewhere(&now, key)) => {
+                "a key of a CA is nowhere".to_owned()
+            }
             () => return Ok(before),
         };
         Err(format!("killed in {}\n    {why}", call.line))
@@ -208,6 +217,25 @@ fn a_change_of_daemon_json_fails_at_every_step() {
 #[test]
 fn a_rollback_fails_at_every_step() {
     fail_at_every_step("a rollback", &Scenario::rollback());
+}
+
+#[test]
+fn a_ca_that_takes_over_fails_at_every_step() {
+    fail_at_every_step("a CA that takes over", &Scenario::switch());
+}
+
+#[test]
+fn a_ca_that_takes_over_is_killed_at_every_step() {
+    let scenario = Scenario::switch();
+    kill_at_every_step("a CA that takes over", &scenario);
+    kill_recover_at_every_step("a CA that takes over", &scenario);
+}
+
+#[test]
+fn a_ca_that_takes_over_loses_its_disk_at_every_step() {
+    let scenario = Scenario::switch();
+    disk_breaks_at_every_step("a CA that takes over", &scenario, &GROWING, "ENOSPC");
+    disk_breaks_at_every_step("a CA that takes over", &scenario, &WRITING, "EROFS");
 }
 
 #[test]

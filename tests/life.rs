@@ -10,7 +10,6 @@ use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,7 +24,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, Server
 use time::{OffsetDateTime, macros::datetime};
 use x509_parser::pem::parse_x509_pem;
 
-use support::{Dockseal, Ran, Site};
+use support::{Ran, Site};
 
 const START: OffsetDateTime = datetime!(2027-01-01 04:17 UTC);
 const DAYS: i64 = 731;
@@ -164,11 +163,7 @@ impl Life {
     fn dockseal(&self, now: i64) -> Ran {
         let at = OffsetDateTime::from_unix_timestamp(now).unwrap();
         let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
-        let mut command = Command::new("/usr/bin/faketime");
-        command.arg(at.format(&format).unwrap()).arg(Dockseal::BINARY).args(["apply", "host.yaml", "--root", "root"]);
-        // faketime takes local time; the files' times are to be left alone.
-        command.env_clear().envs([("TZ", "UTC"), ("NO_FAKE_STAT", "1"), ("PATH", "/usr/bin:/bin")]);
-        Ran::run(command.current_dir(self.site.folder()), b"", Duration::from_secs(60)).ok()
+        self.site.apply_at(&at.format(&format).unwrap()).ok()
     }
 
     fn paths(&self) -> Vec<(String, i64)> {

@@ -69,6 +69,16 @@ impl Scenario {
         Self::new(site, |_| {}, &["apply", "host.yaml"], false)
     }
 
+    /// A CA that was introduced takes over: each leaf is issued anew, and keys change their places.
+    pub fn switch() -> Self {
+        let site = Self::host();
+        site.manifest(&MANIFEST.replace("clients:", "ca: {overlap: 1h}\nclients:"));
+        site.apply_at("-3h").ok();
+        site.manifest(&MANIFEST.replace("clients:", "ca: {overlap: 1h, rotate: {generation: 2}}\nclients:"));
+        site.apply_at("-2h").ok();
+        Self::new(site, |_| {}, &["apply", "host.yaml"], true)
+    }
+
     /// Back from new names in the server's certificate, one more client and another daemon.json.
     pub fn rollback() -> Self {
         let site = Self::sealed();

@@ -109,6 +109,22 @@ impl Site {
         self.dockseal(["apply"]).run()
     }
 
+    /// An apply by another clock: `-2h`, or a whole date.
+    pub fn apply_at(&self, time: &str) -> Ran {
+        self.at(time, &["apply"])
+    }
+
+    /// Any command by another clock.
+    pub fn at(&self, time: &str, arguments: &[&str]) -> Ran {
+        let mut command = Command::new("/usr/bin/faketime");
+        let form: &[&str] = if time.starts_with(['-', '+']) { &["-f"] } else { &[] };
+        command.args(form).arg(time).arg(Dockseal::BINARY).arg(arguments[0]).arg("host.yaml").args(&arguments[1..]);
+        // faketime takes local time; the files' times are to be left alone.
+        command.env_clear().envs([("TZ", "UTC"), ("NO_FAKE_STAT", "1"), ("PATH", "/usr/bin:/bin")]);
+        command.args(["--root", "root"]).current_dir(self.folder.path());
+        Ran::run(&command, b"", Duration::from_secs(60))
+    }
+
     /// Under strace with these options; the trace and how it ended.
     pub fn traced(&self, options: &[&str], arguments: &[&str]) -> (String, Ran) {
         let log = self.folder.path().join("trace");
