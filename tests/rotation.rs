@@ -256,7 +256,36 @@ fn a_longer_lifetime_alone_issues_nothing() {
     assert!(due.stdout.contains("2027-01-31 00:00:00 UTC → 2028-01-22 00:00:00 UTC (365 days)"), "{due}");
 }
 
-on_each_suite!(a_client_that_fetches_its_files_is_let_in_all_the_time);
+on_each_suite!(a_client_that_fetches_its_files_is_let_in_all_the_time, no_ca_takes_over_before_dockerd_trusts_it,);
+
+/// Where nobody may restart dockerd, it does not trust the new CA: signed by that, everyone would be locked out.
+fn no_ca_takes_over_before_dockerd_trusts_it(host: &Host) {
+    let manifest = |ca: &str, restart: &str| {
+        format!(
+            "dockseal: 1\nhost: build-01.example.com\nca: {{{ca}}}\nserver:\n  sans: {{ip: [127.0.0.1]}}\nclients: [{{name: \
+             ci}}]\nsystemd: {{restart: {restart}}}\n"
+        )
+    };
+    host.seal(&manifest("", "safe"));
+    let starts = host.starts();
+    host.manifest(&manifest("rotate: {generation: 2}", "never"));
+    host.dockseal(["apply"]).ok();
+    let bundle = host.read("/etc/docker/tls/ca.pem");
+    assert_eq!(bundle.matches("BEGIN CERTIFICATE").count(), 2);
+    let waits = host.dockseal(["apply", "--advance"]).ok();
+    assert!(!waits.stdout.contains("signs from now on"), "{waits}");
+    assert_eq!((host.read("/etc/docker/tls/ca.pem"), host.starts()), (bundle, starts));
+    assert_eq!(host.ping_as("/etc/docker/tls", "ci").ok().text(), "OK");
+    // Where it may be restarted, that is drift as any other.
+    host.manifest(&manifest("rotate: {generation: 2}", "safe"));
+    let drift = host.dockseal(["plan"]).exits(2);
+    assert!(drift.stdout.contains("does not admit a client of CN = build-01.example.com Docker CA G2"), "{drift}");
+    host.manifest(&manifest("rotate: {generation: 2}", "never"));
+    // Once somebody has restarted it, the replacement goes on.
+    host.run(["systemctl", "restart", "docker"]).ok();
+    let goes_on = host.dockseal(["apply", "--advance"]).ok();
+    assert!(goes_on.stdout.contains("signs from now on"), "{goes_on}");
+}
 
 /// A docker client in a loop through all steps: not one request fails but while dockerd restarts.
 fn a_client_that_fetches_its_files_is_let_in_all_the_time(host: &Host) {

@@ -93,6 +93,25 @@ pub fn ephemeral(
     }
 }
 
+/// A client of a CA that was introduced: whether dockerd trusts it has to be known before it signs. `None` where there is no
+/// such CA, or its key is locked.
+pub fn introduced(
+    root: &Root,
+    desired: &Desired,
+    trusted: &[Certificate],
+    now: OffsetDateTime,
+) -> Result<Option<Holder>, ObserveError> {
+    if trusted.len() < 2 {
+        return Ok(None);
+    }
+    let Some(key) = bytes(root, &desired.layout.ca_next_key())? else { return Ok(None) };
+    let Ok(StoredKey::Plain(key)) = StoredKey::parse(&key) else { return Ok(None) };
+    let Some(ca) = trusted.iter().skip(1).find(|ca| ca.facts.public_key == *key.public_key()) else { return Ok(None) };
+    // That it can't sign is said where it is to sign.
+    let Ok(authority) = Authority::open(ca.clone(), key) else { return Ok(None) };
+    Ok(Some(holder_of(&authority, CallerKind::EphemeralOf(ca.facts.subject.to_string()), now)?))
+}
+
 /// A client of a CA that nobody trusts.
 pub fn foreigner(now: OffsetDateTime) -> Result<Holder, ObserveError> {
     let spec = ephemeral_spec(Role::Ca, "a CA that nobody trusts");

@@ -138,8 +138,9 @@ pub fn read(
     if holders.is_empty() {
         holders.extend(caller::ephemeral(root, desired, trusted, authorities.signing, now)?);
     }
-    if depth == Depth::Full {
-        holders.extend(caller::witnesses(authorities, now)?);
+    match depth {
+        Depth::Ordinary => holders.extend(caller::introduced(root, desired, trusted, now)?),
+        Depth::Full => holders.extend(caller::witnesses(authorities, now)?),
     }
     let foreigner = (depth == Depth::Full).then(|| caller::foreigner(now)).transpose()?;
     let survey = Survey { anchors: &anchors, desired, holders: &holders, foreigner: foreigner.as_ref(), depth };

@@ -9,7 +9,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::reason::Moment;
 use crate::desired::{Desired, Pace};
-use crate::observed::Observed;
+use crate::observed::{Answer, CallerKind, Observed};
 use crate::pki::{CertSpec, Certificate};
 
 /// A CA is not replaced by itself before this part of its life has passed.
@@ -122,7 +122,7 @@ impl Standing {
                 (Phase::Switched, (switched + wanted.overlap).min(trusted_until.unwrap_or(switched)))
             }
         };
-        let is_due = now >= due || wanted.pace == Pace::Advance;
+        let is_due = (now >= due || wanted.pace == Pace::Advance) && is_trusted(observed);
         let later = self.next.map_or(self.generation, |(_, next)| next) + 1;
         let step = match (phase, self.next) {
             _ if wanted.pace == Pace::CutOff => Step::CutOff { generation: later.max(wanted.generation) },
@@ -158,6 +158,12 @@ impl Standing {
         }
         holders
     }
+}
+
+/// A dockerd that has not restarted since the next CA was introduced would turn away whomever that one has signed.
+fn is_trusted(observed: &Observed) -> bool {
+    let mut trials = observed.served.iter().flat_map(|served| &served.trials);
+    trials.all(|trial| !matches!(trial.caller, CallerKind::EphemeralOf(_)) || trial.answer == Answer::Admitted)
 }
 
 /// How long before its end a CA is replaced by itself: leaves of the longest lifetime are not to be cut short, and both
