@@ -18,7 +18,7 @@ pub fn ca(manifest: &Manifest) -> DesiredCa {
     };
     let rotation =
         DesiredRotation { generation: ca.rotate.generation, overlap: ca.overlap.duration(), pace: Pace::default() };
-    DesiredCa { spec: spec.into(), passphrase: ca.passphrase.clone(), rotation }
+    DesiredCa { spec: spec.into(), issuer: ca.issuer.clone(), passphrase: ca.passphrase.clone(), rotation }
 }
 
 pub fn server(manifest: &Manifest) -> CertSpec {

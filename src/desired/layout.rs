@@ -20,6 +20,31 @@ pub struct Layout {
     recover_unit: PathBuf,
 }
 
+/// The files under `requests`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// The key.
+    Key,
+    /// The request.
+    Request,
+    /// What came back.
+    Certificate,
+}
+
+impl Waiting {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Key, Self::Request, Self::Certificate];
+
+    /// The end of the file's name.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Request => "csr",
+            Self::Certificate => "pem",
+        }
+    }
+}
+
 impl Layout {
     pub(super) fn new(manifest: &Manifest) -> Self {
         let folder = format!("/etc/systemd/system/{}.d", manifest.systemd.unit.as_str());
@@ -94,6 +119,24 @@ impl Layout {
     /// A client's key.
     pub fn client_key(&self, name: &str) -> PathBuf {
         self.client(name).join("key.pem")
+    }
+
+    /// `requests`: what waits for a signature elsewhere.
+    pub fn requests(&self) -> PathBuf {
+        self.directory.join("requests")
+    }
+
+    /// Where the CA's certificate is put along with what it signed.
+    pub fn handed_in_ca(&self) -> PathBuf {
+        self.requests().join("ca.pem")
+    }
+
+    /// What waits for a certificate of the server (`None`) or of a client, or that certificate. The endings tell them
+    /// apart, for a client's name may end in anything else: `client.ci-key.pem` would be a certificate of `ci-key`.
+    pub fn waiting(&self, client: Option<&str>, what: Waiting) -> PathBuf {
+        let ending = what.ending();
+        let name = client.map_or_else(|| format!("server.{ending}"), |client| format!("client.{client}.{ending}"));
+        self.requests().join(name)
     }
 
     /// dockerd's own configuration file.

@@ -6,10 +6,10 @@ mod daemon;
 mod generation;
 mod layout;
 
-use crate::manifest::{Endpoint, Manifest, PassphraseSource, RestartPolicy};
+use crate::manifest::{Endpoint, Issuer, Manifest, PassphraseSource, RestartPolicy};
 use crate::pki::CertSpec;
 
-pub use layout::{JOURNAL, Layout, OWN_FOLDER, RECOVER_UNIT};
+pub use layout::{JOURNAL, Layout, OWN_FOLDER, RECOVER_UNIT, Waiting};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,6 +41,8 @@ pub struct Desired {
 pub struct DesiredCa {
     /// Its certificate.
     pub spec: Arc<CertSpec>,
+    /// Who signs. With another than [`Issuer::Local`] the rest says nothing.
+    pub issuer: Issuer,
     /// Where the passphrase of its key comes from; `None`: the key is stored unencrypted.
     pub passphrase: Option<PassphraseSource>,
     /// Its replacement.

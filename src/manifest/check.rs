@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use serde_json::Value;
+
 use super::faults::Faults;
 use super::parts::{At, Parts};
 use super::problem::{Code, quoted};
 use super::validate::unsupported_format;
-use super::{DnsName, Endpoint};
+use super::{AbsolutePath, DnsName, Endpoint};
 
 /// RFC 5280, ub-common-name.
 const LONGEST_COMMON_NAME: usize = 64;
@@ -22,6 +24,7 @@ pub(super) fn check(faults: &mut Faults) {
     }
     let parts = Parts::read(&faults.value);
     common_names(faults, &parts);
+    issuer(faults, &parts);
     names_of_clients(faults, &parts);
     times(faults, &parts);
     sans(faults, &parts);
@@ -38,12 +41,12 @@ fn common_names(faults: &mut Faults, parts: &Parts) {
         let message = format!("the host's name has {length} characters, but a common name has at most 64");
         let hint = "choose a shorter name of the host, and list the long one under `server.sans.dns`";
         faults.report("/host", Code::CommonNameTooLong, message, hint);
-    } else if !parts.ca_has_common_name && length + " Docker CA".len() > LONGEST_COMMON_NAME {
+    } else if parts.has_ca && !parts.ca_has_common_name && length + " Docker CA".len() > LONGEST_COMMON_NAME {
         let message = "the CA's common name `<host> Docker CA` would have more than 64 characters";
         faults.report("/host", Code::CommonNameTooLong, message, "give a shorter one as `ca.common_name`");
     }
     // Names are compared without regard to case (RFC 5280, 7.1).
-    let Some(ca) = parts.ca_common_name.as_deref().filter(|_| !parts.ca_has_subject) else { return };
+    let Some(ca) = parts.ca_common_name.as_deref().filter(|_| parts.has_ca && !parts.ca_has_subject) else { return };
     let hint = "give the CA another `common_name`, or more of a subject";
     if ca.eq_ignore_ascii_case(host.as_str()) {
         let message = "the CA's subject is the server's: OpenSSL would take the server's certificate for self-signed";
@@ -54,6 +57,28 @@ fn common_names(faults: &mut Faults, parts: &Parts) {
         let message = "the client's subject is the CA's: OpenSSL would take its certificate for self-signed";
         let text = (message.to_owned(), hint);
         faults.report_with(&client.pointer, Code::LeafSubjectEqualsCa, text, ("/ca/common_name", "the CA's name"));
+    }
+}
+
+/// What a manifest says of a CA whose key is on the host.
+const OF_OWN_CA: [&str; 7] = ["common_name", "subject", "key", "passphrase", "valid_for", "rotate", "overlap"];
+
+fn issuer(faults: &mut Faults, parts: &Parts) {
+    if let Some(program) = faults.value.pointer("/ca/issuer/command/0").and_then(Value::as_str)
+        && let Err(error) = AbsolutePath::parse(program)
+    {
+        faults.report("/ca/issuer/command/0", error.code, error.message, error.hint);
+    }
+    if parts.has_ca {
+        return;
+    }
+    for field in OF_OWN_CA {
+        if faults.value.pointer(&format!("/ca/{field}")).is_none() {
+            continue;
+        }
+        let message = format!("`{field}` is of a CA on this host, but `issuer` has certificates signed elsewhere");
+        let hint = "take it out, or write `issuer: local`".to_owned();
+        faults.report_key("/ca", field, Code::NotWithIssuer, message, hint);
     }
 }
 
@@ -80,7 +105,7 @@ fn times(faults: &mut Faults, parts: &Parts) {
     for times in &parts.times {
         let Some(valid_for) = times.valid_for else { continue };
         let pointer = format!("{}/valid_for", times.owner);
-        if let Some(ca) = parts.ca_valid_for.filter(|ca| valid_for > *ca) {
+        if let Some(ca) = parts.ca_valid_for.filter(|ca| parts.has_ca && valid_for > *ca) {
             let message = format!("{} is valid for {valid_for}, but the CA that signs it for {ca}", times.name);
             // The default of a year may be what is too long; then the CA's time is all that stands there.
             let is_given = faults.value.pointer(&pointer).is_some();

@@ -14,8 +14,8 @@ use crate::pki::KeyAlgorithm;
 
 use super::name::SanAddress;
 use super::{
-    AbsolutePath, Ca, Daemon, DropInName, Endpoint, Lifetime, RestartPolicy, Rotate, Sans, Server, Subject, Systemd,
-    Timeout, UnitName,
+    AbsolutePath, Ca, Daemon, DropInName, Endpoint, Issuer, Lifetime, RestartPolicy, Rotate, Sans, Server, Subject,
+    Systemd, Timeout, UnitName,
 };
 
 /// `dockseal: 1`
@@ -116,6 +116,7 @@ pub(super) fn directory() -> AbsolutePath {
 impl Default for Ca {
     fn default() -> Self {
         Self {
+            issuer: Issuer::default(),
             common_name: None,
             subject: Subject::default(),
             key: KeyAlgorithm::default(),

@@ -87,7 +87,10 @@ impl From<Faults> for Refusal {
             for problem in &mut faults.list {
                 if value.contains(&problem.place.start) || problem.place == key {
                     secret = Some(value.clone());
-                    if !matches!(problem.code, Code::PassphraseSource | Code::InvalidPassphraseName) {
+                    if !matches!(
+                        problem.code,
+                        Code::PassphraseSource | Code::InvalidPassphraseName | Code::NotWithIssuer
+                    ) {
                         problem.code.explanation().clone_into(&mut problem.message);
                         problem.hint = Some(PASSPHRASE_HINT.to_owned());
                     }

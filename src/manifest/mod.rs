@@ -9,6 +9,7 @@ mod endpoint;
 mod faults;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
+mod issuer;
 mod load;
 mod locate;
 mod name;
@@ -36,6 +37,7 @@ use serde_json::{Map, Value};
 use crate::pki::KeyAlgorithm;
 
 pub use endpoint::Endpoint;
+pub use issuer::{Issuer, IssuerCommand};
 pub use name::{ClientName, DnsName};
 pub use problem::{Code, Problem, Problems};
 pub use scalar::{AbsolutePath, Lifetime, Timeout};
@@ -95,6 +97,9 @@ impl Manifest {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ca {
+    /// Who signs: `local`, this host's own CA (default); `external`, a CA elsewhere, which is waited for; or a command.
+    /// With another than `local`, this host has no key of a CA, and the other fields here say nothing.
+    pub issuer: Issuer,
     /// Default: `<host> Docker CA`. At most 64 characters.
     #[serde(deserialize_with = "given_as::<CommonName, _, _>")]
     #[schemars(with = "CommonName")]

@@ -31,6 +31,8 @@ pub(super) struct Times {
 /// All parts that take part in a check.
 pub(super) struct Parts {
     pub host: Option<DnsName>,
+    /// Whether this host has a CA of its own.
+    pub has_ca: bool,
     /// As given; `None` where the default stands or it can't be read.
     pub ca_common_name: Option<String>,
     pub ca_has_common_name: bool,
@@ -69,6 +71,7 @@ impl Parts {
         }
         Self {
             host: read(manifest, "/host"),
+            has_ca: manifest.pointer("/ca/issuer").is_none_or(|issuer| issuer == "local"),
             ca_common_name: read(manifest, "/ca/common_name"),
             ca_has_common_name: has("/ca/common_name"),
             ca_has_subject: manifest.pointer("/ca/subject").is_some_and(|subject| *subject != serde_json::json!({})),

@@ -78,6 +78,7 @@ codes! {
     InvalidTimeout = "invalid-timeout": "Not a time span from 5 seconds to an hour, such as `60s`.",
     InvalidEndpoint = "invalid-endpoint": "Not an address that dockerd can listen on.",
     TcpHostWithoutPort = "tcp-host-without-port": "A tcp host without a port: dockerd takes 2375 even with TLS.",
+    InvalidCommand = "invalid-command": "Not a word that a program can be given.",
     InvalidUnitName = "invalid-unit-name": "Not the name of a systemd service.",
     InvalidDropInName = "invalid-drop-in-name": "Not the file name of a systemd drop-in.",
     InvalidSubject = "invalid-subject": "Not a value that this subject attribute can have (RFC 5280, appendix A.1).",
@@ -96,6 +97,7 @@ codes! {
     KeyBesideCsr = "key-beside-csr": "A client has both `key` and `csr`, but the request brings its own key.",
     LeafOutlivesCa = "leaf-outlives-ca": "A certificate would be valid longer than the CA that signs it.",
     LeafSubjectEqualsCa = "leaf-subject-equals-ca": "A certificate with the CA's whole subject: OpenSSL takes it for self-signed.",
+    NotWithIssuer = "not-with-issuer": "A field of this host's own CA beside an `issuer` that signs elsewhere.",
     RenewBeforeTooLong = "renew-before-too-long": "`renew_before` is not shorter than the lifetime: each run would renew.",
 }
 

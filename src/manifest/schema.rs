@@ -6,6 +6,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::endpoint::Endpoint;
+use super::issuer::{self, CommandWord};
 use super::name::{ClientName, DnsName, SanAddress};
 use super::scalar::{AbsolutePath, Lifetime, ScalarError, Timeout};
 use super::subject::{CommonName, Country, CredentialName, Email, EnvironmentName, OrganizationText, PlaceText};
@@ -21,10 +22,14 @@ pub(super) const FORMAT: &str = "dockseal-";
 /// Checks a text and says what is wrong with it.
 pub(super) type Check = fn(&str) -> Option<ScalarError>;
 
+/// The text that an issuer may be, as the name of a format.
+const ISSUER_WORD: &str = "IssuerWord";
+
 /// The checked scalars by their names under `$defs`.
-pub(super) const SCALARS: [(&str, Check); 16] = [
+pub(super) const SCALARS: [(&str, Check); 18] = [
     ("AbsolutePath", |text| AbsolutePath::parse(text).err()),
     ("ClientName", |text| ClientName::parse(text).err()),
+    ("CommandWord", |text| CommandWord::parse(text).err()),
     ("CommonName", |text| CommonName::parse(text).err()),
     ("Country", |text| Country::parse(text).err()),
     ("CredentialName", |text| CredentialName::parse(text).err()),
@@ -33,6 +38,7 @@ pub(super) const SCALARS: [(&str, Check); 16] = [
     ("Email", |text| Email::parse(text).err()),
     ("Endpoint", |text| Endpoint::parse(text).err()),
     ("EnvironmentName", |text| EnvironmentName::parse(text).err()),
+    (ISSUER_WORD, |text| issuer::word(text).err()),
     ("Lifetime", |text| Lifetime::parse(text).err()),
     ("OrganizationText", |text| OrganizationText::parse(text).err()),
     ("PlaceText", |text| PlaceText::parse(text).err()),
@@ -73,6 +79,11 @@ pub(super) fn strict() -> Value {
         if let Some(scalar) = schema.pointer_mut(&format!("/$defs/{name}")) {
             *scalar = json!({"type": "string", "format": format!("{FORMAT}{name}")});
         }
+    }
+    // A text or a mapping: of the text, what stands in no regular expression is what to write instead.
+    if let Some(issuer) = schema.pointer_mut("/$defs/Issuer").and_then(Value::as_object_mut) {
+        issuer.remove("pattern");
+        issuer.insert("format".to_owned(), format!("{FORMAT}{ISSUER_WORD}").into());
     }
     schema
 }

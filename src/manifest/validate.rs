@@ -79,7 +79,11 @@ fn one_fault(faults: &mut Faults, strict: &Value, pointer: &str, found: &Value, 
                 faults.report(pointer, fault.code, fault.message, fault.hint);
             }
         }
-        Violation::Type { wanted } => wrong_type(faults, strict, pointer, found, wanted),
+        Violation::Type { wanted } => wrong_type(faults, strict, pointer, found, kind_name(wanted)),
+        Violation::Types { wanted } => {
+            let wanted: Vec<&str> = wanted.iter().filter_map(Value::as_str).map(kind_name).collect();
+            wrong_type(faults, strict, pointer, found, &wanted.join(" or "));
+        }
         Violation::Words { options } => unknown_word(faults, pointer, found, options),
         Violation::Range { least, most } => {
             let message = format!("{found} is out of range");
@@ -101,7 +105,6 @@ fn wrong_type(faults: &mut Faults, strict: &Value, pointer: &str, found: &Value,
     if pointer == "/dockseal" {
         return unsupported_format(faults);
     }
-    let wanted = kind_name(wanted);
     let hint = match found {
         Value::Null => "leave the key out where it has no value".to_owned(),
         Value::Bool(_) | Value::Number(_) if wanted == kind_name("string") => {

@@ -13,6 +13,8 @@ use super::schema;
 pub(super) enum Violation<'s> {
     /// `type`
     Type { wanted: &'s str },
+    /// `type`, of several
+    Types { wanted: &'s [Value] },
     /// `enum`
     Words { options: &'s [Value] },
     /// `const`
@@ -51,6 +53,11 @@ impl<'s> Walk<'s, '_> {
         let schema = schema::resolved(self.root, schema).unwrap_or(&Value::Null);
         if let Some(wanted) = schema.get("type").and_then(Value::as_str).filter(|wanted| !is_a(value, wanted)) {
             return self.found(Violation::Type { wanted });
+        }
+        if let Some(wanted) = schema.get("type").and_then(Value::as_array)
+            && !wanted.iter().filter_map(Value::as_str).any(|wanted| is_a(value, wanted))
+        {
+            return self.found(Violation::Types { wanted });
         }
         if let Some(options) = schema.get("enum").and_then(Value::as_array).filter(|words| !words.contains(value)) {
             return self.found(Violation::Words { options });

@@ -18,6 +18,7 @@ fn ours(strict: &Value, value: &Value) -> Faults {
     each(strict, value, &mut |pointer, violation| {
         let rule = match violation {
             Violation::Type { wanted } => format!("type {wanted}"),
+            Violation::Types { .. } => "type".to_owned(),
             Violation::Words { options } => format!("enum {}", Value::from(options)),
             Violation::Constant => "const".to_owned(),
             Violation::Range { .. } => "range".to_owned(),
@@ -127,7 +128,7 @@ fn the_schema_has_no_other_keyword() {
             match keyword.as_str() {
                 "properties" | "$defs" => value.as_object().unwrap().values().for_each(|schema| keywords(schema, all)),
                 "items" | "additionalProperties" => keywords(value, all),
-                "type" => assert!(value.is_string(), "one type, not {value}"),
+                "type" => assert!(value.is_string() || value.is_array(), "types, not {value}"),
                 "format" => assert!(schema::scalar(schema).is_some(), "no check for {value}"),
                 _ => {}
             }
