@@ -182,7 +182,11 @@ fn validity(spec: &CertSpec, now: OffsetDateTime) -> Result<(OffsetDateTime, Off
 
 /// What a role has: see [`Role`]. A leaf's keyUsage is digitalSignature alone, for RSA too: keyEncipherment serves the
 /// key exchange of TLS 1.2 that is without forward secrecy, which neither Go nor rustls does by default.
-fn params(spec: &CertSpec, from: OffsetDateTime, to: OffsetDateTime) -> Result<CertificateParams, IssueError> {
+pub(super) fn params(
+    spec: &CertSpec,
+    from: OffsetDateTime,
+    to: OffsetDateTime,
+) -> Result<CertificateParams, IssueError> {
     let mut params = CertificateParams::default();
     (params.not_before, params.not_after) = (from, to);
     params.serial_number = Some(serial()?);
@@ -246,10 +250,10 @@ fn unusable_spec(why: &str) -> IssueError {
 }
 
 /// rcgen's view of a key: it signs with ours, and keeps no copy.
-struct Signer(PrivateKey, &'static SignatureAlgorithm);
+pub(super) struct Signer(PrivateKey, &'static SignatureAlgorithm);
 
 impl Signer {
-    fn new(key: PrivateKey) -> Self {
+    pub(super) fn new(key: PrivateKey) -> Self {
         let algorithm = match key.public_key().algorithm {
             Some(KeyAlgorithm::EcdsaP256) => &rcgen::PKCS_ECDSA_P256_SHA256,
             Some(KeyAlgorithm::EcdsaP384) => &rcgen::PKCS_ECDSA_P384_SHA384,

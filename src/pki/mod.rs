@@ -8,6 +8,7 @@ mod issue;
 mod key;
 mod parse;
 mod renewal;
+mod request;
 mod signature;
 mod spec;
 #[cfg(test)]

@@ -166,6 +166,10 @@ impl fmt::Debug for Certificate {
 pub struct Request {
     /// The key that the certificate shall bear; the only thing that is taken from a request.
     pub public_key: PublicKey,
+    /// Its DER form.
+    pub(super) der: Vec<u8>,
+    /// The part of it that is signed.
+    pub(super) asked: Vec<u8>,
 }
 
 impl Request {
@@ -199,7 +203,7 @@ impl Request {
         if !signature::is_good(kind, &info.subject_public_key.data, scheme, message, bytes) {
             return Err(ParseError::BadSignature);
         }
-        Ok(Self { public_key: signature::public_key(info) })
+        Ok(Self { public_key: signature::public_key(info), der: der.to_vec(), asked: message.to_vec() })
     }
 }
 
