@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
 use crate::visible::{one_line, visible};
@@ -43,6 +44,16 @@ pub enum CommandError {
         /// The end of what it said.
         stderr: String,
     },
+    /// It said more than anything that is asked of it, and was killed.
+    #[error("`{line}` gave more than {} KiB and was stopped{}", most / 1024, said(stderr))]
+    TooMuch {
+        /// The command.
+        line: String,
+        /// The limit, in bytes.
+        most: usize,
+        /// The end of what it said beside.
+        stderr: String,
+    },
     /// It ended with another code than 0, or by a signal.
     #[error("`{line}` failed with {status}{}", said(stderr))]
     Failed {
@@ -62,7 +73,9 @@ impl CommandError {
             Self::Missing { line } => {
                 Some(format!("install the package that holds `{}`", line.split(' ').next().unwrap_or(line)))
             }
-            Self::TimedOut { line, .. } | Self::Failed { line, .. } => Some(format!("run it by hand: {line}")),
+            Self::TimedOut { line, .. } | Self::TooMuch { line, .. } | Self::Failed { line, .. } => {
+                Some(format!("run it by hand: {line}"))
+            }
             Self::Start { .. } => None,
         }
     }
@@ -86,7 +99,7 @@ pub fn run(program: &str, args: &[impl AsRef<OsStr>], timeout: Duration) -> Resu
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(CommandError::Missing { line }),
         Err(source) => return Err(CommandError::Start { line, source }),
     };
-    let mut running = Running { child, stdout: Tail::default(), stderr: Tail::default() };
+    let mut running = Running::new(child, usize::MAX, false);
     match running.finish(Instant::now() + timeout) {
         Ok(Some(status)) if status.success() => Ok(running.stdout.into_bytes()),
         Ok(Some(status)) => Err(CommandError::Failed { line, status, stderr: running.stderr.into_text() }),
@@ -98,17 +111,30 @@ pub fn run(program: &str, args: &[impl AsRef<OsStr>], timeout: Duration) -> Resu
     }
 }
 
-struct Running {
+pub(super) struct Running {
     child: Child,
     stdout: Tail,
     stderr: Tail,
+    /// Bytes of output beyond which it is killed.
+    most: usize,
+    /// Whether what it leaves in its group is killed too.
+    takes_all: bool,
 }
 
 impl Running {
-    /// Collects the output until the program ends; `None` where it was killed at the deadline.
-    fn finish(&mut self, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+    pub(super) fn new(child: Child, most: usize, takes_all: bool) -> Self {
+        Self { child, stdout: Tail::default(), stderr: Tail::default(), most, takes_all }
+    }
+
+    /// What it wrote: its output, and the end of its errors as text.
+    pub(super) fn said(self) -> (Vec<u8>, String) {
+        (self.stdout.into_bytes(), self.stderr.into_text())
+    }
+
+    /// Collects the output until the program ends; `None` where it was killed.
+    pub(super) fn finish(&mut self, deadline: Instant) -> io::Result<Option<ExitStatus>> {
         let finished = self.collect(deadline);
-        if !matches!(finished, Ok(Some(_))) {
+        if self.takes_all || !matches!(finished, Ok(true)) {
             // Not yet waited for, so its id can be no other group's.
             if let Ok(group) = i32::try_from(self.child.id()) {
                 match killpg(Pid::from_raw(group), Signal::SIGKILL) {
@@ -116,19 +142,31 @@ impl Running {
                     Err(errno) => return Err(errno.into()),
                 }
             }
-            self.child.wait()?;
         }
-        finished
+        let status = self.child.wait()?;
+        finished.map(|has_ended| has_ended.then_some(status))
     }
 
-    fn collect(&mut self, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+    /// Whether it has ended. Its number stays its own until it is waited for.
+    fn has_ended(&self) -> io::Result<bool> {
+        let Ok(id) = i32::try_from(self.child.id()) else { return Ok(false) };
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        match waitid(Id::Pid(Pid::from_raw(id)), flags) {
+            Ok(status) => Ok(status != WaitStatus::StillAlive),
+            Err(Errno::EINTR) => Ok(false),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Whether it ended by itself.
+    fn collect(&mut self, deadline: Instant) -> io::Result<bool> {
         let (mut stdout, mut stderr) = (self.child.stdout.take(), self.child.stderr.take());
         let mut pause = Duration::from_millis(1);
         loop {
-            let ended = self.child.try_wait()?;
+            let has_ended = self.has_ended()?;
             // Once it has ended only what is there already is taken: a daemon that it left may hold the pipes for ever.
             let left = deadline.saturating_duration_since(Instant::now());
-            let wait = if ended.is_some() { Duration::ZERO } else { left.min(pause) };
+            let wait = if has_ended { Duration::ZERO } else { left.min(pause) };
             let (out, err) = readable(stdout.as_ref(), stderr.as_ref(), wait)?;
             if out && !self.stdout.take_from(stdout.as_mut())? {
                 stdout = None;
@@ -137,13 +175,14 @@ impl Running {
                 stderr = None;
             }
             if !out && !err {
-                if ended.is_some() {
-                    return Ok(ended);
+                if has_ended {
+                    return Ok(true);
                 }
                 pause = (pause * 2).min(Duration::from_millis(50));
             }
-            if left.is_zero() && ended.is_none() {
-                return Ok(None);
+            // A program that has ended, and whose output somebody else goes on writing, is held to the same time.
+            if self.stdout.bytes.len() > self.most || left.is_zero() && (!has_ended || self.takes_all) {
+                return Ok(false);
             }
         }
     }
@@ -211,7 +250,7 @@ fn said(stderr: &str) -> String {
     if stderr.is_empty() { String::new() } else { format!(": {stderr}") }
 }
 
-fn command_line(program: &str, args: &[impl AsRef<OsStr>]) -> String {
+pub(super) fn command_line(program: &str, args: &[impl AsRef<OsStr>]) -> String {
     let words = std::iter::once(OsStr::new(program)).chain(args.iter().map(AsRef::as_ref));
     words.map(quoted).collect::<Vec<_>>().join(" ")
 }

@@ -67,6 +67,11 @@ impl FileError {
         Self::new(path, FileCause::System { action, errno })
     }
 
+    /// Whether nothing stands there.
+    pub fn is_missing(&self) -> bool {
+        matches!(self.cause, FileCause::System { errno: Errno::ENOENT, .. })
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match &self.cause {
