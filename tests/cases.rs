@@ -2,7 +2,8 @@
 //!
 //! - `host.yaml`: the manifest
 //! - `setup`: what the host is made of: `from HOST…` lays trees of `tests/hosts/` over each other, `MODE PATH` sets a
-//!   mode, `gone PATH` removes, `link PATH TARGET` puts a symlink there, `plan-only` is for what depends on the date
+//!   mode, `gone PATH` removes, `link PATH TARGET` puts a symlink there, `plan-only` is for what depends on the date,
+//!   `waits` for a host that afterwards waits for signatures, so that its plan is not in sync
 //! - `before/`: files that come on top of that
 //! - `plan.txt` or `plan.json`: what `plan` prints for the first of January 2027
 //! - `status`: the exit codes of `plan` and of `apply`
@@ -95,7 +96,7 @@ impl Case<'_> {
         }
         for words in &lines {
             match words[..] {
-                ["from", ..] | ["plan-only"] => {}
+                ["from", ..] | ["plan-only" | "waits"] => {}
                 ["gone", path] => fs::remove_file(root.join(path)).unwrap(),
                 ["link", path, target] => symlink(target, root.join(path)).unwrap(),
                 [mode, path] => set_mode(&root.join(path), u32::from_str_radix(mode, 8).unwrap()),
@@ -132,7 +133,12 @@ impl Case<'_> {
         self.expect("after.txt", &list);
         let again = self.run(&["apply", "host.yaml", "--quiet"], root);
         let planned = self.run(&["plan", "host.yaml", "--quiet"], root);
-        for ran in [again, planned] {
+        let waits = self.setup().lines().any(|line| line == "waits");
+        let is_waiting = planned.code == 2 && planned.stdout.contains("\nPlan: waiting for ");
+        if waits != is_waiting {
+            self.failures.push(format!("what is waited for\n{planned}"));
+        }
+        for ran in [again, planned].into_iter().take(if waits { 1 } else { 2 }) {
             if ran.code != 0 || !ran.stdout.is_empty() {
                 self.failures.push(format!("the second run finds something to do\n{ran}"));
             }
@@ -176,7 +182,7 @@ impl Case<'_> {
 }
 
 fn is_pem(path: &str) -> bool {
-    Path::new(path).extension().is_some_and(|extension| extension == "pem")
+    Path::new(path).extension().is_some_and(|extension| ["pem", "csr", "key"].iter().any(|pem| extension == *pem))
 }
 
 fn is_told_elsewhere(path: &str) -> bool {

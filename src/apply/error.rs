@@ -7,7 +7,7 @@ use super::previous::PREVIOUS;
 use crate::host::{CommandError, FileError};
 use crate::observed::ObserveError;
 use crate::pki::{IssueError, KeyError, ParseError};
-use crate::plan::Plan;
+use crate::plan::{Plan, Reason};
 
 /// A failed apply.
 #[derive(Debug)]
@@ -85,6 +85,24 @@ pub enum Cause {
     /// The passphrase can't be had.
     #[error("the passphrase of the CA's key: {0}")]
     Passphrase(String),
+    /// The program that signs could be changed by others, or is none.
+    #[error("{} is not run: it {why}", path.display())]
+    Program {
+        /// Which.
+        path: PathBuf,
+        /// As the end of a sentence about it.
+        why: String,
+    },
+    /// The program that signs gave something else than what it was asked for.
+    #[error("{resource}: the issuer {why}")]
+    Signer {
+        /// The certificate.
+        resource: String,
+        /// As the end of a sentence about it.
+        why: String,
+        /// What is wrong with what it gave.
+        reasons: Vec<Reason>,
+    },
     /// dockerd refuses the new files.
     #[error("dockerd refuses the new configuration: {0}")]
     Invalid(String),
@@ -159,6 +177,10 @@ impl Cause {
             Self::Key { error, .. } | Self::Generate(error) => error.hint().map(str::to_owned),
             Self::Parse { error, .. } => error.hint().map(str::to_owned),
             Self::Gone(_) => Some("run it again".to_owned()),
+            Self::Program { .. } => Some("see ca.issuer in the manifest".to_owned()),
+            Self::Signer { .. } => {
+                Some("what it is asked for stands in its DOCKSEAL_… variables: see ca.issuer in the README".to_owned())
+            }
             Self::Passphrase(_) => Some("see ca.passphrase in the manifest".to_owned()),
             Self::Journal(_) => Some(
                 "look at the files named .*.dockseal-old beside those of the manifest, then remove the journal"

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use zeroize::Zeroizing;
 
 use super::transaction::{NewFile, PUBLIC_MODE};
-use super::{Apply, Cause, passphrase, rotate};
+use super::{Apply, Cause, passphrase, request, rotate, signer};
 use crate::host::{Cost, Entry, Root, Stamp, on_all_cores};
+use crate::manifest;
 use crate::observed::{Authorities, FILE_LIMIT};
 use crate::pki::{Authority, Certificate, KeyAlgorithm, Passphrase, PrivateKey, PublicKey, Request, Role, StoredKey};
-use crate::plan::{After, Change, Issue, IssueKey};
+use crate::plan::{After, Change, Issue, IssueKey, OldCopy};
 
 /// The mode of a private key, octal.
 pub const SECRET_MODE: u32 = 0o600;
@@ -31,6 +32,8 @@ pub struct Issuer {
     pub ca_pem: Option<String>,
     /// The files of a CA that was made or replaced.
     pub ca_files: Vec<Write>,
+    /// Keys and certificates that somebody else has signed already.
+    ready: Vec<Write>,
     /// Keys of the first leaves, which were made beside the CA's.
     first: Vec<Bearer>,
     made: AtomicUsize,
@@ -55,7 +58,8 @@ impl Write {
         }
     }
 
-    fn secret(path: &Path, mut pem: Zeroizing<String>, before: Option<Stamp>) -> Self {
+    /// A private key.
+    pub fn secret(path: &Path, mut pem: Zeroizing<String>, before: Option<Stamp>) -> Self {
         let bytes = Zeroizing::new(std::mem::take(&mut *pem).into_bytes());
         Self { path: path.to_owned(), bytes, mode: SECRET_MODE, before }
     }
@@ -85,9 +89,23 @@ impl Issuer {
             retired: None,
             ca_pem: None,
             ca_files: Vec::new(),
+            ready: Vec::new(),
             first: Vec::new(),
             made,
         };
+        if let manifest::Issuer::Command(command) = &apply.desired.ca.issuer {
+            let chain = signer::sign(apply, command)?;
+            issuer.ready = chain.leaves;
+            (issuer.ca_files, issuer.ca_pem) = match chain.ca {
+                Some((file, pem)) => (vec![file], Some(pem)),
+                None => (Vec::new(), copies.then(|| read_ca(apply)).transpose()?),
+            };
+            return Ok(issuer);
+        }
+        if let Some(bundle) = request::bundle(apply) {
+            issuer.ca_pem = Some(bundle);
+            return Ok(issuer);
+        }
         let bundle = rotate::bundle(&apply.plan.changes);
         if jobs.is_empty() && bundle.is_none() {
             issuer.ca_pem = copies.then(|| read_ca(apply)).transpose()?;
@@ -126,6 +144,9 @@ impl Issuer {
     /// Makes the keys and certificates of all leaves, and gives them away piece by piece, each key before the certificate
     /// that bears it.
     pub fn issue(&mut self, apply: &Apply, mut take: impl FnMut(Vec<Write>) -> Result<(), Cause>) -> Result<(), Cause> {
+        if !self.ready.is_empty() {
+            return take(std::mem::take(&mut self.ready));
+        }
         let leaves: Vec<_> = jobs(apply).into_iter().filter(|(_, issue)| issue.spec.role != Role::Ca).collect();
         let (mut rest, mut bearers) = (leaves.as_slice(), std::mem::take(&mut self.first));
         while !rest.is_empty() {
@@ -171,11 +192,7 @@ impl Issuer {
             if let (Bearer::Made { pem, .. }, IssueKey::New { path, seen }) = (bearer, &issue.key) {
                 files.push(Write::secret(path, pem, seen.map(|seen| seen.stamp)));
             }
-            if let Some(old) = &issue.keeps_old {
-                let bytes = read(apply.root, &change.path)?;
-                let before = old.seen.map(|seen| seen.stamp);
-                files.push(Write { path: old.path.clone(), bytes, mode: PUBLIC_MODE, before });
-            }
+            files.extend(old_copy(apply, change, issue.keeps_old.as_ref())?);
             files.push(Write::public(change, certificate));
         }
         Ok(files)
@@ -241,6 +258,14 @@ fn bearer(root: &Root, issue: &Issue, passphrase: Option<&Passphrase>) -> Result
             Ok(Bearer::Requested(request.public_key))
         }
     }
+}
+
+/// The certificate that a change replaces, where it stays beside the new one.
+pub fn old_copy(apply: &Apply, change: &Change, keeps: Option<&OldCopy>) -> Result<Option<Write>, Cause> {
+    let Some(old) = keeps else { return Ok(None) };
+    let bytes = read(apply.root, &change.path)?;
+    let before = old.seen.map(|seen| seen.stamp);
+    Ok(Some(Write { path: old.path.clone(), bytes, mode: PUBLIC_MODE, before }))
 }
 
 /// Makes a CA of its own beside those that are there.

@@ -16,8 +16,10 @@ mod passphrase;
 mod previous;
 mod put_back;
 mod recover;
+mod request;
 mod rollback;
 mod rotate;
+mod signer;
 mod stage;
 mod transaction;
 mod validate;
@@ -30,6 +32,7 @@ use time::OffsetDateTime;
 
 use crate::desired::{Desired, Pace};
 use crate::host::Root;
+use crate::manifest;
 use crate::observed::{Depth, Observed};
 use crate::plan::{Plan, Reason};
 
@@ -39,6 +42,7 @@ pub use error::{ApplyError, Cause, Ending};
 use issue::Issuer;
 use journal::{Heading, Journal};
 use layers::Roots;
+pub use passphrase::read as read_passphrase;
 pub use recover::{Moment, Recovered, is_interrupted, recover};
 pub use rollback::Rollback;
 
@@ -63,6 +67,9 @@ impl Apply<'_> {
     pub fn run(mut self) -> Result<(), ApplyError> {
         let unchanged = |cause| ApplyError::new(cause, Ending::AsItWas);
         let mut issuer = Issuer::open(&self).map_err(unchanged)?;
+        if matches!(self.desired.ca.issuer, manifest::Issuer::Command(_)) {
+            self.now = signer::later(self.now);
+        }
         let roots = Roots::new(self.root).map_err(|error| unchanged(error.into()))?;
         let dockerd = Dockerd::new(&self.plan.activation, self.observed.service(), self.desired.unit.timeout);
         let daemon_json = self.desired.layout.daemon_json();

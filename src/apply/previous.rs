@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::dockerd::Dockerd;
 use super::journal::Heading;
 use super::transaction::{NewFile, Transaction};
-use super::{Apply, Cause, rotate};
+use super::{Apply, Cause, request, rotate};
 use crate::host::{Attributes, Entry, FileError, Growing, Root};
 use crate::manifest::RestartPolicy;
 use crate::observed::FILE_LIMIT;
@@ -114,7 +114,7 @@ impl<'a> Recording<'a> {
         let before = apply.root.look(path)?.map(|(_, found)| found.stamp);
         let file = files.grow(path, PREVIOUS_MODE, before)?;
         let layout = &apply.desired.layout;
-        let is_over = rotate::bundle(&apply.plan.changes).is_some();
+        let is_over = rotate::bundle(&apply.plan.changes).is_some() || request::replaces_ca(apply);
         let mut recording = Self { file, root: apply.root, stays: [layout.ca_certificate(), layout.ca_key()], is_over };
         let restarts_always = apply.desired.unit.restart == RestartPolicy::Always;
         let replaced_ca = recording.is_over;
@@ -185,6 +185,10 @@ fn exchanged<'a>(root: &Root, change: &'a Change) -> Result<Option<Exchanged<'a>
         After::Mode(mode) | After::SameBytes(mode) => (Old::kept(seen), stays(*mode)?),
         After::Gone => (Old::read(root, path)?, None),
         After::Certificate(_)
+        | After::Request(_)
+        | After::HandedIn(_)
+        | After::HandedInCa(_)
+        | After::CaOfChain
         | After::Bundle(_)
         | After::CopyOfKey(_)
         | After::Text { .. }

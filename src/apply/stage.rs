@@ -10,7 +10,7 @@ use super::issue::{Issuer, SECRET_MODE, Write, read};
 use super::layers::{Layers, Roots};
 use super::previous::Recording;
 use super::transaction::{NewFile, PUBLIC_MODE, Transaction};
-use super::{Apply, Cause, validate};
+use super::{Apply, Cause, request, validate};
 use crate::desired::OWN_FOLDER;
 use crate::host::Root;
 use crate::plan::{After, Change, DaemonStep, IssueKey, Resource};
@@ -35,6 +35,7 @@ pub fn stage<'r>(
     stager.write_texts(&early, None)?;
     stager.write_issued(&std::mem::take(&mut issuer.ca_files))?;
     issuer.issue(apply, |files| stager.write_issued(&files))?;
+    stager.write_elsewhere(apply)?;
     stager.write_texts(&late, issuer.ca_pem.as_deref())?;
     for change in &apply.plan.changes {
         stager.files.stage(change)?;
@@ -67,6 +68,14 @@ impl Stager<'_, '_> {
 
     fn write_issued(&mut self, files: &[Write]) -> Result<(), Cause> {
         self.write(&files.iter().map(Write::as_new_file).collect::<Vec<_>>())
+    }
+
+    /// What is signed elsewhere: requests, and what has come back.
+    fn write_elsewhere(&mut self, apply: &Apply<'_>) -> Result<(), Cause> {
+        if apply.plan.changes.iter().any(|change| matches!(change.after, After::Request(_))) {
+            self.files.enter_private(&apply.desired.layout.requests())?;
+        }
+        request::write(apply, |files| self.write_issued(&files))
     }
 
     fn write_texts(&mut self, changes: &[&Change], ca_pem: Option<&str>) -> Result<(), Cause> {
@@ -117,6 +126,12 @@ fn folders(apply: &Apply<'_>) -> BTreeSet<PathBuf> {
                 add(&change.path);
                 if let IssueKey::New { path, .. } = &issue.key {
                     add(path);
+                }
+            }
+            After::HandedIn(intake) => {
+                add(&change.path);
+                if let Some(key) = &intake.key {
+                    add(&key.path);
                 }
             }
             _ => add(&change.path),

@@ -16,6 +16,8 @@ use crate::plan::{After, Change};
 
 /// The mode of a folder that is made, octal.
 const FOLDER_MODE: u32 = 0o755;
+/// The mode of a folder that nobody else shall look into, octal.
+const PRIVATE_FOLDER_MODE: u32 = 0o700;
 /// The mode of a text or certificate that is made, octal.
 pub const PUBLIC_MODE: u32 = 0o644;
 
@@ -93,6 +95,12 @@ impl<'r> Transaction<'r> {
         self.steps.iter().find(is_meant).map_or(Ok(()), |step| self.root.give(step, uid, gid))
     }
 
+    /// A folder that is made where it is missing, for this user alone.
+    pub fn enter_private(&mut self, folder: &Path) -> Result<(), FileError> {
+        self.steps.extend(self.root.make_folder(folder, PRIVATE_FOLDER_MODE)?);
+        Ok(())
+    }
+
     /// The staged file of `path` was last written at that time.
     pub fn date(&self, path: &Path, at: OffsetDateTime) -> Result<(), FileError> {
         self.steps.iter().find(|step| step.path() == path).map_or(Ok(()), |step| self.root.date(step, at))
@@ -134,6 +142,10 @@ impl<'r> Transaction<'r> {
             },
             After::Gone => self.remove(path, before.ok_or_else(|| Cause::Gone(path.clone()))?)?,
             After::Certificate(_)
+            | After::Request(_)
+            | After::HandedIn(_)
+            | After::HandedInCa(_)
+            | After::CaOfChain
             | After::Bundle(_)
             | After::CopyOfKey(_)
             | After::CopyOfCa

@@ -54,11 +54,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     if plan.is_empty() {
         return Ok(Exit::Done);
     }
+    let waiting = plan.waiting.len();
     let is_proven = plan.activation.daemon != DaemonStep::Stay;
     match carry_out(&session, &observed, plan) {
         Ok(()) => {
             // The host has changed, whether or not somebody still reads.
-            let _ = out.write_all(text::applied(is_proven).as_bytes()).and_then(|()| out.flush());
+            let _ = out.write_all(text::applied(is_proven, waiting).as_bytes()).and_then(|()| out.flush());
             Ok(if arguments.detailed_exitcode { Exit::Changes } else { Exit::Done })
         }
         Err(error) => Ok(say_failure(&error)),

@@ -2,7 +2,7 @@
 
 use super::{Exit, say};
 use crate::apply::{ApplyError, Cause, Ending};
-use crate::render::{Page, text};
+use crate::render::{Page, text, words};
 
 /// Tells it.
 pub fn say_failure(error: &ApplyError) -> Exit {
@@ -50,6 +50,11 @@ fn add_next(page: &mut Page, what: &str, unit: Option<&str>) {
 
 fn add_cause(page: &mut Page, cause: &Cause) {
     text::add_error(page, &cause.to_string(), cause.hint().as_deref());
+    if let Cause::Signer { reasons, .. } = cause {
+        for reason in reasons {
+            text::add_detail(page, &words::reason(reason));
+        }
+    }
     if let Cause::NotProven { rest, .. } = cause {
         for line in text::rest(rest) {
             text::add_detail(page, &line);

@@ -38,7 +38,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     if is_interrupted {
         say_interrupted(&session.root);
     }
-    let exit = match (plan.refusals.is_empty(), plan.changes.is_empty() && !is_interrupted) {
+    let exit = match (plan.refusals.is_empty(), plan.is_empty() && plan.waiting.is_empty() && !is_interrupted) {
         (false, _) => Exit::Error,
         (true, false) => Exit::Changes,
         (true, true) => Exit::Done,

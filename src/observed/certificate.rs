@@ -198,7 +198,7 @@ fn see_leaf(place: &Place, path: PathBuf, trusted: &[Certificate]) -> Result<See
     })
 }
 
-fn see_key(place: &Place, path: PathBuf) -> Result<Seen<KeyFacts>, FileError> {
+pub(super) fn see_key(place: &Place, path: PathBuf) -> Result<Seen<KeyFacts>, FileError> {
     see(place, path, |pem| match StoredKey::parse(pem).map_err(|error| unfit(&error, error.hint()))? {
         StoredKey::Plain(key) => Ok(KeyFacts::Plain(key.public_key().clone())),
         StoredKey::Encrypted(_) => Ok(KeyFacts::Encrypted),
@@ -215,7 +215,7 @@ fn fingerprints(pem: &[u8]) -> Result<Vec<Fingerprint>, String> {
 }
 
 /// As the end of a sentence about the file, with what can be done about it.
-fn unfit(error: &impl Display, hint: Option<&str>) -> String {
+pub(super) fn unfit(error: &impl Display, hint: Option<&str>) -> String {
     let error = error.to_string();
     let end = error.strip_prefix("it ").map_or_else(|| format!("can't be used: {error}"), str::to_owned);
     hint.map_or(end.clone(), |hint| format!("{end}: {hint}"))

@@ -6,6 +6,7 @@ mod certificate;
 mod daemon;
 mod place;
 mod program;
+mod request;
 mod served;
 mod service;
 pub mod unit;
@@ -23,6 +24,7 @@ pub use crate::host::{Attributes, Distrust, Why};
 pub use caller::Authorities;
 pub use certificate::{KeyFacts, LeafFacts, ObservedCa, ObservedClient, ObservedLeaf, Orphan};
 pub use place::FILE_LIMIT;
+pub use request::{ObservedRequests, Pending};
 pub use served::{Answer, CallerKind, Depth, Served, Stranger, Trial};
 pub use service::{Containers, ServiceFacts, Systemd, containers, is_answering, read as read_service};
 pub use unit::files::ObservedUnit;
@@ -44,6 +46,8 @@ pub struct Observed {
     pub clients: Vec<ObservedClient>,
     /// Folders of clients that the manifest does not name.
     pub orphans: Vec<Orphan>,
+    /// What waits for a signature elsewhere; `None` where nothing is signed elsewhere.
+    pub requests: Option<Box<ObservedRequests>>,
     /// `/etc/docker/daemon.json`
     pub daemon_json: Seen<Vec<u8>>,
     /// The files of docker.service.
@@ -130,6 +134,7 @@ impl Observed {
     ) -> Result<Self, ObserveError> {
         let mut places = Places::new(root);
         let certificates = certificate::read(root, desired, &mut places)?;
+        let requests = request::read(desired, &certificates.ca.certificate, &mut places)?;
         let daemon_json = daemon::read(&desired.layout, &mut places)?;
         let unit = unit::files::read(root, desired, &mut places)?;
         places.enter(Path::new(OWN_FOLDER))?;
@@ -145,6 +150,7 @@ impl Observed {
             root: root.place(Path::new("/")),
             distrusted: places.distrusted,
             owner: root.owner(),
+            requests,
             daemon_json,
             unit,
             program: program::read(root),

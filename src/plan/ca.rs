@@ -7,6 +7,7 @@ use time::{Duration, OffsetDateTime};
 use super::Draft;
 use super::attributes;
 use super::change::{Action, After, Change, Issue, IssueKey, Resource};
+use super::elsewhere;
 use super::finding::{Note, Refusal};
 use super::reason::Reason;
 use super::replace_ca;
@@ -34,6 +35,9 @@ pub struct Signer {
 
 /// Gives the CA to measure against; `None` where none can be used, and then why is in `draft`.
 pub fn compare(desired: &Desired, observed: &Observed, now: OffsetDateTime, draft: &mut Draft) -> Option<Signer> {
+    if !desired.ca.issuer.is_local() {
+        return elsewhere::compare(desired, observed, now, draft);
+    }
     let certificate = &observed.ca.certificate;
     let key = &observed.ca.key;
     draft.refuse_unreadable(certificate);
@@ -114,7 +118,7 @@ fn keep(
     signer_of(place, facts)
 }
 
-fn signer_of(place: usize, facts: &CertFacts) -> Signer {
+pub fn signer_of(place: usize, facts: &CertFacts) -> Signer {
     let not_after = facts.not_after;
     Signer { place: Some(place), not_after, changes_bundle: false, takes_over: None, is_cut_off: false }
 }
@@ -202,6 +206,9 @@ fn compare_key(facts: &CertFacts, key: &Seen<KeyFacts>, observed: &Observed, dra
 
 /// Refuses where something is to be signed and the key is not at hand.
 pub fn require_key(signer: &Signer, desired: &Desired, observed: &Observed, draft: &mut Draft) {
+    if !desired.ca.issuer.is_local() {
+        return;
+    }
     let key = match signer.place {
         None => return,
         Some(0) => &observed.ca.key,

@@ -8,11 +8,13 @@ use time::OffsetDateTime;
 use super::Draft;
 use super::attributes;
 use super::ca::{self, Signer};
-use super::change::{Action, After, Change, Issue, IssueKey, OldCopy, Resource};
+use super::change::{Action, After, Change, Issue, IssueKey, OldCopy, Party, Resource};
+use super::elsewhere;
 use super::finding::Refusal;
 use super::reason::{Moment, Reason};
+use super::request::{self, Wish};
 use crate::desired::{Desired, DesiredClient, KeySource};
-use crate::observed::{Found, KeyFacts, LeafFacts, Observed, ObservedClient, ObservedLeaf, Orphan, Seen};
+use crate::observed::{Found, KeyFacts, LeafFacts, Observed, ObservedClient, ObservedLeaf, Orphan, Pending, Seen};
 use crate::pki::{CertFacts, CertSpec, ExtendedKeyUsage, Fingerprint, PublicKey, Role, San};
 
 /// Compares the CA, the server, each client, and what is left of former clients.
@@ -21,6 +23,9 @@ pub fn compare(desired: &Desired, observed: &Observed, now: OffsetDateTime, draf
     let leaves = draft.changes.len();
     let mut comparison = Comparison { desired, observed, signer: &signer, now, draft: &mut *draft };
     comparison.server();
+    if let Some(requests) = &observed.requests {
+        request::remove_leftovers(requests, comparison.draft);
+    }
     for (client, seen) in desired.clients.iter().zip(&observed.clients) {
         comparison.client(client, seen);
     }
@@ -33,6 +38,27 @@ pub fn compare(desired: &Desired, observed: &Observed, now: OffsetDateTime, draf
     ca::note_end(desired, &signer, now, draft);
 }
 
+/// What is wrong with a certificate over `key` that somebody else has signed: what a plan would find wrong with it once it
+/// stands in its place. Of `found`, the CA is the one that is given, or none.
+pub fn unfit(
+    desired: &Desired,
+    observed: &Observed,
+    (spec, found): (&CertSpec, &LeafFacts),
+    key: &PublicKey,
+    ca: &CertFacts,
+    now: OffsetDateTime,
+) -> Vec<Reason> {
+    let signer = ca::signer_of(0, ca);
+    let comparison = Comparison { desired, observed, signer: &signer, now, draft: &mut Draft::default() };
+    // Of the kind of its key nothing has to be said: that is judged where the key is made or brought.
+    let source = KeySource::Request(std::path::PathBuf::new());
+    let mut reasons = comparison.leaf_reasons(spec, found, &source, Some(key));
+    if found.facts.subject == ca.subject {
+        reasons.push(Reason::SubjectOfCa);
+    }
+    reasons
+}
+
 struct Comparison<'a> {
     desired: &'a Desired,
     observed: &'a Observed,
@@ -41,7 +67,7 @@ struct Comparison<'a> {
     draft: &'a mut Draft,
 }
 
-impl Comparison<'_> {
+impl<'a> Comparison<'a> {
     fn server(&mut self) {
         let leaf = &self.observed.server;
         let spec = &self.desired.server;
@@ -91,6 +117,19 @@ impl Comparison<'_> {
             self.draft.refuse_in_the_way(key);
             reasons.extend(key_reason(key, certificate.present().map(|found| &found.facts)));
         }
+        if let Some((party, pending)) = self.pending(&resource) {
+            if party == Party::Server && reasons.is_empty() && elsewhere::is_between(self.observed) {
+                reasons.push(Reason::IssuerChanged);
+            }
+            if !reasons.is_empty() {
+                let reused = leaf.key.as_ref().filter(|key| self.keeps_key(spec, key, &reasons)).map(|key| &*key.path);
+                let keeps_old = client.and_then(|client| self.keeps_old(client));
+                let wish = Wish { party, spec, source, leaf, brought: request, pending, reasons, reused, keeps_old };
+                self.wish(wish);
+                return true;
+            }
+            request::remove(&party, pending, source, &Reason::NotAwaited, self.draft);
+        }
         if reasons.is_empty() {
             self.draft.change_attributes(resource, certificate, attributes::PUBLIC, self.observed);
             return false;
@@ -118,6 +157,27 @@ impl Comparison<'_> {
             seen: certificate.attributes,
         });
         true
+    }
+
+    /// What waits for a certificate that is signed elsewhere.
+    fn pending(&self, resource: &Resource) -> Option<(Party, &'a Pending)> {
+        let requests = self.observed.requests.as_ref()?;
+        match resource {
+            Resource::ServerCertificate => Some((Party::Server, &requests.server)),
+            Resource::ClientCertificate(name) => {
+                let at = self.observed.clients.iter().position(|client| client.name == *name)?;
+                Some((Party::Client(name.clone()), requests.clients.get(at)?))
+            }
+            _ => None,
+        }
+    }
+
+    fn wish(&mut self, wish: Wish) {
+        let (desired, observed, now, spec) = (self.desired, self.observed, self.now, Arc::clone(wish.spec));
+        wish.decide(observed, self.draft, |certificate, key, ca, is_signed| {
+            let found = LeafFacts { facts: certificate.facts.clone(), signed_by: is_signed.then_some(0) };
+            unfit(desired, observed, (&spec, &found), key, &ca.facts, now)
+        });
     }
 
     /// Whether the key that is there goes on, as the manifest allows: nothing speaks against the key itself.
@@ -196,6 +256,10 @@ impl Comparison<'_> {
     }
 
     fn client_ca(&mut self, name: String, copy: &Seen<Vec<Fingerprint>>) {
+        if elsewhere::is_unknown(self.observed) {
+            // There is nothing yet that could be copied.
+            return;
+        }
         self.draft.refuse_in_the_way(copy);
         let resource = Resource::ClientCa(name);
         let wanted: Option<Vec<Fingerprint>> =

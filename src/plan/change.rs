@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::reason::Reason;
 use crate::observed::Attributes;
-use crate::pki::{CertFacts, CertSpec, Fingerprint};
+use crate::pki::{CertFacts, CertSpec, Certificate, Fingerprint};
 
 /// One difference.
 #[derive(Clone, Debug)]
@@ -50,6 +50,12 @@ pub enum Resource {
     ClientCa(String),
     /// The certificate that a client held before its last renewal.
     ClientOldCertificate(String),
+    /// A request that waits for a signature elsewhere.
+    Request(Party),
+    /// The key that waits with it.
+    RequestKey(Party),
+    /// What came back signed.
+    HandedIn(Party),
     /// `/etc/docker/daemon.json`
     DaemonJson,
     /// The unit's drop-in.
@@ -58,6 +64,38 @@ pub enum Resource {
     RecoverUnit,
     /// The unit as systemd has loaded it, and the running daemon.
     Service,
+}
+
+/// Whose certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// The CA's.
+    Ca,
+    /// The server's.
+    Server,
+    /// A client's.
+    Client(String),
+}
+
+impl Party {
+    /// The certificate itself.
+    pub fn certificate(&self) -> Resource {
+        match self {
+            Self::Ca => Resource::CaCertificate,
+            Self::Server => Resource::ServerCertificate,
+            Self::Client(name) => Resource::ClientCertificate(name.clone()),
+        }
+    }
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ca => f.write_str("ca"),
+            Self::Server => f.write_str("server"),
+            Self::Client(name) => write!(f, "client.{name}"),
+        }
+    }
 }
 
 /// What happens to a thing.
@@ -89,6 +127,14 @@ pub enum After {
         /// The text that is written.
         after: String,
     },
+    /// A request for a certificate that is signed elsewhere, with a new key.
+    Request(Box<NewRequest>),
+    /// A certificate that was signed elsewhere, with the key that waited for it.
+    HandedIn(Box<Intake>),
+    /// Certificates of CAs, the signing one first.
+    HandedInCa(Vec<Certificate>),
+    /// The CA's certificates that come with the first certificate that a command gives.
+    CaOfChain,
     /// `ca.pem` of a CA that is being replaced.
     Bundle(Box<Bundle>),
     /// The bytes of `ca.pem`.
@@ -103,6 +149,45 @@ pub enum After {
     Gone,
     /// A service has read its files again.
     Service,
+}
+
+/// A request that shall be made.
+#[derive(Clone, Debug)]
+pub struct NewRequest {
+    /// What it asks for.
+    pub spec: Arc<CertSpec>,
+    /// Where its key waits.
+    pub key: PathBuf,
+    /// The key file that it replaces, as it was seen.
+    pub key_seen: Option<Attributes>,
+    /// The key that goes on, where the manifest says so; else a new one is made.
+    pub reused: Option<PathBuf>,
+}
+
+/// A certificate that came back signed.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    /// The leaf.
+    pub certificate: Certificate,
+    /// What it replaces.
+    pub before: Option<Box<CertFacts>>,
+    /// `None` where the key does not belong on this host.
+    pub key: Option<MovedKey>,
+    /// Where what it replaces stays, because somebody holds it and dockerd accepts it still.
+    pub keeps_old: Option<OldCopy>,
+}
+
+/// A key that waited and goes to its place.
+#[derive(Clone, Debug)]
+pub struct MovedKey {
+    /// Where it waits.
+    pub from: PathBuf,
+    /// As it was seen there.
+    pub from_seen: Attributes,
+    /// Where it goes.
+    pub path: PathBuf,
+    /// What it replaces there.
+    pub seen: Option<Attributes>,
 }
 
 /// What `ca.pem` holds afterwards.
@@ -179,6 +264,9 @@ impl fmt::Display for Resource {
             Self::ClientKey(name) => write!(f, "client.{name}.key"),
             Self::ClientCa(name) => write!(f, "client.{name}.ca"),
             Self::ClientOldCertificate(name) => write!(f, "client.{name}.old-certificate"),
+            Self::Request(party) => write!(f, "{party}.request"),
+            Self::RequestKey(party) => write!(f, "{party}.request-key"),
+            Self::HandedIn(party) => write!(f, "{party}.handed-in"),
             Self::DaemonJson => f.write_str("daemon.json"),
             Self::DropIn => f.write_str("unit.drop-in"),
             Self::RecoverUnit => f.write_str("unit.recover"),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use time::OffsetDateTime;
 
 use super::daemon_json::JsonError;
+use super::reason::Reason;
 use crate::observed::Distrust;
 use crate::observed::unit::Origin;
 use crate::pki::{DistinguishedName, KeyAlgorithm};
@@ -106,6 +107,24 @@ pub enum Refusal {
         from: OffsetDateTime,
         /// Its last second.
         until: OffsetDateTime,
+    },
+    /// A CA whose key is elsewhere shall be replaced from here.
+    CaElsewhere,
+    /// What came back signed is not what is waited for.
+    HandedIn {
+        /// Which file.
+        path: PathBuf,
+        /// As the end of a sentence about it.
+        why: String,
+        /// What is wrong with the certificate.
+        reasons: Vec<Reason>,
+    },
+    /// A certificate has come from a CA that is not known here.
+    NoCaYet {
+        /// The certificate.
+        path: PathBuf,
+        /// Where the CA's certificate is expected.
+        ca: PathBuf,
     },
     /// A CA would be made at a time that no right clock shows.
     ClockTooEarly {
@@ -229,6 +248,13 @@ pub enum Note {
     CaEndsSoon {
         /// Its end.
         at: OffsetDateTime,
+    },
+    /// The server has no certificate yet: dockerd and its files are left as they are.
+    NotSealedYet,
+    /// Certificates are signed elsewhere, and yet a CA's key is here.
+    CaKeyHere {
+        /// The key.
+        key: PathBuf,
     },
     /// Two CAs are trusted, and the one that signs is the old one.
     CaIntroduced {

@@ -8,11 +8,13 @@ mod change;
 mod daemon;
 pub mod daemon_json;
 pub mod drop_in;
+mod elsewhere;
 mod finding;
 mod flag_conflict;
 mod reason;
 mod recover;
 mod replace_ca;
+mod request;
 mod restart;
 mod rotation;
 mod served;
@@ -24,9 +26,13 @@ use time::OffsetDateTime;
 use crate::desired::Desired;
 use crate::observed::{Found, Observed, Seen};
 
-pub use change::{Action, After, Bundle, BundlePart, Change, Issue, IssueKey, Resource};
+pub use certificate::unfit;
+pub use change::{
+    Action, After, Bundle, BundlePart, Change, Intake, Issue, IssueKey, MovedKey, NewRequest, OldCopy, Resource,
+};
 pub use finding::{Exposure, Note, Refusal};
 pub use reason::{Moment, Reason};
+pub use request::Waiting;
 pub use restart::{Activation, DaemonStep};
 pub use rotation::{Phase, Rotation};
 
@@ -43,6 +49,8 @@ pub struct Plan {
     pub refusals: Vec<Refusal>,
     /// What a person should know; none of it is a difference.
     pub notes: Vec<Note>,
+    /// What somebody elsewhere has to sign: nothing that this host could do.
+    pub waiting: Vec<Waiting>,
     /// How far the CA's replacement is before this plan; `None` where there is no CA of the manifest's name.
     pub rotation: Option<Rotation>,
 }
@@ -53,6 +61,7 @@ struct Draft {
     changes: Vec<Change>,
     refusals: Vec<Refusal>,
     notes: Vec<Note>,
+    waiting: Vec<Waiting>,
     rotation: Option<Rotation>,
 }
 
@@ -82,20 +91,27 @@ impl Plan {
         let mut draft = Draft::default();
         trust::judge(observed, &mut draft);
         certificate::compare(desired, observed, now, &mut draft);
-        let daemon = daemon::compare(desired, observed, &mut draft);
-        let unit = unit::compare(desired, observed, &daemon, &mut draft);
-        let activation = restart::decide(desired, observed, &daemon, &unit, &mut draft);
+        let activation = if request::holds_back(observed, &draft) {
+            // dockerd would not start.
+            draft.notes.push(Note::NotSealedYet);
+            Activation::none(desired)
+        } else {
+            let daemon = daemon::compare(desired, observed, &mut draft);
+            let unit = unit::compare(desired, observed, &daemon, &mut draft);
+            restart::decide(desired, observed, &daemon, &unit, &mut draft)
+        };
         Self {
             host: desired.host.clone(),
             changes: draft.changes,
             activation,
             refusals: draft.refusals,
             notes: draft.notes,
+            waiting: draft.waiting,
             rotation: draft.rotation,
         }
     }
 
-    /// Whether the host matches: nothing to change and nothing in the way.
+    /// Whether the host matches as far as it can by itself: nothing to change and nothing in the way.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.refusals.is_empty()
     }

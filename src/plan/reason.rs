@@ -133,6 +133,14 @@ pub enum Reason {
     },
     /// It belongs to a client that the manifest no longer names.
     GoesWithClient,
+    /// The certificate that it waited for has come.
+    Answered,
+    /// No certificate is waited for with it.
+    NotAwaited,
+    /// The CA signs elsewhere, and its certificate has come, or has changed there.
+    CaHandedIn,
+    /// Its subject is the CA's: OpenSSL would take it for self-signed.
+    SubjectOfCa,
     /// Top-level keys of daemon.json.
     KeysDiffer {
         /// The keys.

@@ -49,6 +49,14 @@ pub struct Activation {
     pub command: Vec<String>,
 }
 
+impl Activation {
+    /// Nothing.
+    pub(super) fn none(desired: &Desired) -> Self {
+        let unit = desired.unit.name.clone();
+        Self { unit, daemon_reload: false, daemon: DaemonStep::Stay, command: Vec::new() }
+    }
+}
+
 /// What dockerd does to take a change in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DaemonStep {
@@ -157,14 +165,18 @@ fn restart_reasons(
         reasons.push(Reason::ServiceFailed { active: service.active.clone() });
     }
     if reasons.is_empty() && desired.unit.restart != RestartPolicy::Never {
-        reasons = served::compare(observed, &draft.changes);
+        reasons = served::compare(observed, &draft.changes, &draft.waiting);
     }
     reasons
 }
 
 fn is_read_at_start(change: &Change) -> bool {
     let is_certificate = matches!(change.resource, Resource::CaCertificate | Resource::ServerCertificate);
-    is_certificate && matches!(change.after, After::Certificate(_) | After::Bundle(_))
+    let is_new = matches!(
+        change.after,
+        After::Certificate(_) | After::HandedIn(_) | After::Bundle(_) | After::HandedInCa(_) | After::CaOfChain
+    );
+    is_certificate && is_new
 }
 
 fn restart(

@@ -2,30 +2,32 @@
 
 use super::change::{Change, Resource};
 use super::reason::Reason;
+use super::request::Waiting;
 use crate::observed::{Answer, CallerKind, Observed, Served, Stranger, Trial};
 use crate::pki::Fingerprint;
 
 /// Why dockerd has to start anew to serve what the files say; empty where it serves that.
 ///
 /// A client whose certificate this plan replaces is not heard: that dockerd turns an expired one away is right, and no
-/// restart would change it.
-pub fn compare(observed: &Observed, changes: &[Change]) -> Vec<Reason> {
+/// restart would change it. The same goes for certificates that are waited for: while the server's is, what callers find
+/// wrong with the old one is why another was asked for.
+pub fn compare(observed: &Observed, changes: &[Change], waiting: &[Waiting]) -> Vec<Reason> {
     let on_disk = observed.server.certificate.present().map(|leaf| leaf.facts.fingerprint);
     let is_replaced = |caller: &CallerKind| match caller {
         CallerKind::Client(name) => {
             let certificate = Resource::ClientCertificate(name.clone());
-            changes.iter().any(|change| change.resource == certificate)
+            let waits = waiting.iter().any(|waiting| waiting.resource == certificate);
+            waits || changes.iter().any(|change| change.resource == certificate)
         }
         _ => false,
     };
-    observed.served.iter().flat_map(|served| compare_endpoint(served, on_disk, is_replaced)).collect()
+    let waits = waiting.iter().any(|waiting| waiting.resource == Resource::ServerCertificate);
+    let is_excused = |trial: &Trial| waits && matches!(trial.answer, Answer::ServerNotTrusted(_));
+    let is_heard = |trial: &Trial| !is_replaced(&trial.caller) && !is_excused(trial);
+    observed.served.iter().flat_map(|served| compare_endpoint(served, on_disk, is_heard)).collect()
 }
 
-fn compare_endpoint(
-    served: &Served,
-    on_disk: Option<Fingerprint>,
-    is_replaced: impl Fn(&CallerKind) -> bool,
-) -> Vec<Reason> {
+fn compare_endpoint(served: &Served, on_disk: Option<Fingerprint>, is_heard: impl Fn(&Trial) -> bool) -> Vec<Reason> {
     let endpoint = served.endpoint.to_string();
     let silent = served.trials.iter().find_map(|trial| match &trial.answer {
         Answer::Silent(error) if !is_plain_http(trial) => Some(error.clone()),
@@ -38,7 +40,7 @@ fn compare_endpoint(
     if let Some(certificate) = served.certificate.filter(|certificate| Some(*certificate) != on_disk) {
         reasons.push(Reason::ServedDiffers { endpoint: endpoint.clone(), served: certificate });
     }
-    let heard = served.trials.iter().filter(|trial| !is_replaced(&trial.caller));
+    let heard = served.trials.iter().filter(|trial| is_heard(trial));
     reasons.extend(heard.filter_map(|trial| compare_trial(trial, &endpoint)));
     reasons
 }

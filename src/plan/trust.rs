@@ -10,6 +10,7 @@ use std::path::Path;
 use super::Draft;
 use super::attributes::{PUBLIC, SECRET, Wanted};
 use super::finding::{Exposure, Refusal};
+use super::request;
 use crate::observed::{Attributes, Observed, Seen};
 
 /// Judges.
@@ -22,6 +23,9 @@ pub fn judge(observed: &Observed, draft: &mut Draft) {
     };
     let ca = &observed.ca;
     refuse(&ca.certificate.path, ca.certificate.attributes, PUBLIC);
+    for (file, wanted) in observed.requests.iter().flat_map(|requests| request::files(requests)) {
+        refuse(file.path, file.attributes, wanted);
+    }
     let leaves = std::iter::once(&observed.server).chain(observed.clients.iter().map(|client| &client.leaf));
     for key in std::iter::once(&ca.key).chain(leaves.filter_map(|leaf| leaf.key.as_ref())) {
         let Seen { path, attributes, .. } = key;

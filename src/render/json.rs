@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{diff, words};
-use crate::plan::{After, Change, DaemonStep, Issue, IssueKey, Phase, Plan, Reason, Rotation};
+use crate::plan::{After, Change, DaemonStep, Intake, Issue, IssueKey, Phase, Plan, Reason, Rotation, Waiting};
 use crate::visible::is_invisible;
 
 /// The format's name and version. A new field leaves it as it is; a field that goes or changes its meaning does not.
@@ -31,6 +31,18 @@ pub struct JsonPlan<'a> {
     notes: Vec<String>,
     /// How far the CA's replacement is before this plan; null where there is no CA yet.
     rotation: Option<JsonRotation<'a>>,
+    /// What has to be signed elsewhere before this host can go on.
+    waiting: Vec<JsonWaiting>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct JsonWaiting {
+    /// `server.certificate`, `client.NAME.certificate`
+    resource: String,
+    /// The PKCS#10 request to sign, on the host.
+    request: String,
+    /// Where the certificate is expected.
+    certificate: String,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -123,6 +135,7 @@ pub fn plan(plan: &Plan) -> String {
         restart: restart(plan),
         errors: plan.refusals.iter().map(words::refusal).map(|(message, hint)| JsonError { message, hint }).collect(),
         notes: plan.notes.iter().map(words::note).collect(),
+        waiting: plan.waiting.iter().map(waiting).collect(),
         rotation: plan.rotation.as_ref().map(rotation),
     };
     pretty(&json)
@@ -168,6 +181,7 @@ fn change(change: &Change) -> JsonChange<'_> {
     let (diff, certificate) = match &change.after {
         After::Text { before, after } => (Some(diff::unified(&path, before.as_deref(), after)), None),
         After::Certificate(issue) => (None, Some(certificate(issue))),
+        After::HandedIn(intake) => (None, Some(handed_in(intake))),
         After::Bundle(bundle) => (None, bundle.new.as_ref().map(certificate)),
         _ => (None, None),
     };
@@ -178,6 +192,25 @@ fn change(change: &Change) -> JsonChange<'_> {
         reasons: change.reasons.iter().map(reason).collect(),
         diff,
         certificate,
+    }
+}
+
+fn waiting(waiting: &Waiting) -> JsonWaiting {
+    JsonWaiting {
+        resource: waiting.resource.to_string(),
+        request: waiting.request.display().to_string(),
+        certificate: waiting.certificate.display().to_string(),
+    }
+}
+
+fn handed_in(intake: &Intake) -> JsonIssue {
+    let facts = &intake.certificate.facts;
+    JsonIssue {
+        subject: facts.subject.to_string(),
+        sans: facts.sans.iter().map(ToString::to_string).collect(),
+        key: intake.key.as_ref().and(facts.public_key.algorithm).map(|algorithm| algorithm.to_string()),
+        old_accepted_until: intake.keeps_old.as_ref().map(|old| words::rfc3339(old.accepted_until)),
+        not_after: words::rfc3339(facts.not_after),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod diagnostic;
 mod diff;
+mod elsewhere;
 pub mod json;
 mod page;
 pub mod status;

@@ -29,6 +29,9 @@ pub fn status(plan: &Plan, observed: &Observed, now: OffsetDateTime) -> String {
         add_endpoint(&mut page, served);
     }
     let drift = match (plan.changes.len(), plan.refusals.len()) {
+        (0, 0) if !plan.waiting.is_empty() => {
+            format!("Signatures waited for: {}; `dockseal plan` says where.", plan.waiting.len())
+        }
         (0, 0) => "In sync.".to_owned(),
         (changes, 0) => format!("Drift: {changes} changes; `dockseal plan` shows them."),
         _ => "Something stands in the way; `dockseal plan` says what.".to_owned(),

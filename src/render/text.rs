@@ -1,13 +1,16 @@
 //! A plan for people.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anstyle::Style;
 use time::OffsetDateTime;
 
 use super::page::{ADDED, CHANGED, PLACE, PLAIN, Page, REMOVED, STRONG};
 use super::{diff, words};
-use crate::plan::{Action, After, Change, DaemonStep, Issue, IssueKey, Note, Plan, Reason, Refusal};
+use crate::pki::CertFacts;
+use crate::plan::{
+    Action, After, Change, DaemonStep, Intake, Issue, IssueKey, NewRequest, Note, Plan, Reason, Refusal, Waiting,
+};
 
 /// The whole plan, piece by piece: changes with their reasons, then what stands in the way, then notes, then a count. The
 /// pieces of a thousand clients are not all in memory at once.
@@ -25,8 +28,11 @@ pub fn plan(plan: &Plan, now: OffsetDateTime) -> impl Iterator<Item = String> {
 
 fn end(plan: &Plan) -> String {
     let mut page = Page::default();
-    if !plan.changes.is_empty() {
+    if !plan.changes.is_empty() || !plan.waiting.is_empty() {
         page.gap();
+    }
+    for waiting in &plan.waiting {
+        add_waiting(&mut page, waiting);
     }
     for note in &plan.notes {
         add_note(&mut page, note);
@@ -61,6 +67,10 @@ fn summary(plan: &Plan) -> String {
         }
         DaemonStep::Stay => {}
     }
+    if !plan.waiting.is_empty() {
+        let (count, s) = (plan.waiting.len(), if plan.waiting.len() == 1 { "" } else { "s" });
+        parts.push(format!("waiting for {count} signature{s}"));
+    }
     match (plan.refusals.is_empty(), parts.is_empty()) {
         (true, true) => "In sync: nothing to do.".to_owned(),
         (true, false) => format!("Plan: {}.", parts.join(", ")),
@@ -77,6 +87,15 @@ fn add_change(page: &mut Page, change: &Change, now: OffsetDateTime) {
     match &change.after {
         After::Certificate(issue) => add_issue(page, issue, now),
         After::Text { before, after } => add_diff(page, &change.path.display().to_string(), before.as_deref(), after),
+        After::Request(request) => add_request(page, request),
+        After::HandedIn(intake) => add_intake(page, intake, now),
+        After::HandedInCa(bundle) => {
+            for ca in bundle {
+                page.line(6, PLAIN, &format!("{:<9}{}", "subject", ca.facts.subject));
+                page.line(6, PLAIN, &format!("{:<9}{}", "SHA-256", ca.facts.fingerprint));
+            }
+        }
+        After::CaOfChain => page.line(6, PLAIN, "it comes with the first certificate that the issuer gives"),
         After::Bundle(bundle) => {
             if let Some(issue) = &bundle.new {
                 add_issue(page, issue, now);
@@ -129,6 +148,48 @@ fn add_issue(page: &mut Page, issue: &Issue, now: OffsetDateTime) {
     }
 }
 
+/// What is asked for.
+fn add_request(page: &mut Page, request: &NewRequest) {
+    let spec = &request.spec;
+    let mut field = |name: &str, value: &str| page.line(6, PLAIN, &format!("{name:<9}{value}"));
+    field("subject", &spec.subject.to_string());
+    if !spec.sans.is_empty() {
+        field("SANs", &words::sans(&spec.sans));
+    }
+    field("key", spec.key.name());
+    let whence = if request.reused.is_some() { "the key that is in use" } else { "new" };
+    field("key file", &format!("{} ({whence})", request.key.display()));
+}
+
+/// What has come.
+fn add_intake(page: &mut Page, intake: &Intake, now: OffsetDateTime) {
+    let (facts, before) = (&intake.certificate.facts, intake.before.as_deref());
+    let mut field = |name: &str, old: Option<String>, new: String| {
+        let old = old.filter(|old| *old != new).map(|old| format!("{old} → ")).unwrap_or_default();
+        page.line(6, PLAIN, &format!("{name:<9}{old}{new}"));
+    };
+    field("subject", before.map(|facts| facts.subject.to_string()), facts.subject.to_string());
+    if !facts.sans.is_empty() {
+        field("SANs", before.map(|facts| words::sans(&facts.sans)), words::sans(&facts.sans));
+    }
+    if let Some(key) = &intake.key {
+        field("key file", None, format!("{} (from {})", key.path.display(), key.from.display()));
+    }
+    if let Some(old) = &intake.keeps_old {
+        let until = words::moment(old.accepted_until);
+        field("hand out", None, format!("again; dockerd accepts the old certificate until {until}"));
+    }
+    let until = format!("{} ({} days)", words::moment(facts.not_after), words::days_left(facts.not_after, now));
+    field("until", before.map(|facts| words::moment(facts.not_after)), until);
+}
+
+/// What somebody else has to do.
+fn add_waiting(page: &mut Page, waiting: &Waiting) {
+    page.line(0, CHANGED, &format!("{} is waiting for a signature", waiting.resource));
+    page.line(2, PLAIN, &format!("to sign   {}", waiting.request.display()));
+    page.line(2, PLAIN, &format!("put it at {}", waiting.certificate.display()));
+}
+
 fn add_diff(page: &mut Page, path: &str, before: Option<&str>, after: &str) {
     for line in diff::unified(path, before, after).lines() {
         let style = match line.as_bytes().first() {
@@ -171,9 +232,29 @@ pub fn add_error(page: &mut Page, why: &str, hint: Option<&str>) {
     }
 }
 
-/// `Done: …`, after an apply; by handshakes where dockerd took it in.
-pub fn applied(is_proven: bool) -> String {
+/// A certificate that was signed for somebody else.
+pub fn signed(whose: &str, path: &Path, facts: &CertFacts, now: OffsetDateTime) -> String {
     let mut page = Page::default();
+    page.line(0, STRONG, &format!("{whose}  {}", path.display()));
+    let mut field = |name: &str, value: &str| page.line(2, PLAIN, &format!("{name:<9}{value}"));
+    field("subject", &facts.subject.to_string());
+    if !facts.sans.is_empty() {
+        field("SANs", &words::sans(&facts.sans));
+    }
+    field("serial", &facts.serial.to_string());
+    let until = words::moment(facts.not_after);
+    field("until", &format!("{until} ({} days)", words::days_left(facts.not_after, now)));
+    page.into_text()
+}
+
+/// `Done: …`, after an apply; by handshakes where dockerd took it in. Or what it goes on waiting for.
+pub fn applied(is_proven: bool, waiting: usize) -> String {
+    let mut page = Page::default();
+    if waiting > 0 {
+        let s = if waiting == 1 { "" } else { "s" };
+        page.line(0, STRONG, &format!("Done, as far as it goes: the host waits for {waiting} signature{s}."));
+        return page.into_text();
+    }
     let proven = if is_proven { ", and the handshakes prove it" } else { "" };
     page.line(0, STRONG, &format!("Done: the host matches the manifest{proven}."));
     page.into_text()

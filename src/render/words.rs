@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::trust;
+use super::{elsewhere, trust};
 use crate::observed::unit::Origin;
 use crate::pki::San;
 use crate::plan::{Action, Moment, Note, Reason, Refusal};
@@ -81,6 +81,10 @@ pub fn reason(reason: &Reason) -> String {
         Reason::OwnerDiffers { uid } => format!("it belongs to user {uid}"),
         Reason::NotInManifest { accepted_until } => not_in_manifest(*accepted_until),
         Reason::GoesWithClient => "it goes with its client".to_owned(),
+        Reason::Answered => "its certificate has come".to_owned(),
+        Reason::NotAwaited => "no certificate is waited for with it".to_owned(),
+        Reason::CaHandedIn => "the CA's certificate has come".to_owned(),
+        Reason::SubjectOfCa => "its subject is the CA's: OpenSSL would take it for self-signed".to_owned(),
         Reason::KeysDiffer { keys } if keys.len() == 1 => format!("its key {} differs", keys.join("")),
         Reason::KeysDiffer { keys } => format!("its keys {} differ", keys.join(", ")),
         Reason::TextDiffers => "its text differs".to_owned(),
@@ -133,6 +137,13 @@ pub fn note(note: &Note) -> String {
         Note::CaEndsSoon { at } => {
             format!("the CA ends at {}, sooner than a new certificate would: its end is theirs", moment(*at))
         }
+        Note::NotSealedYet => {
+            "the server has no certificate yet: dockerd, its daemon.json and its unit are left as they are".to_owned()
+        }
+        Note::CaKeyHere { key } => format!(
+            "{} is not used: certificates are signed elsewhere. Move it to where the CA is, and off this host",
+            key.display()
+        ),
         Note::CaIntroduced { generation, switches } => format!(
             "the CA of generation {generation} is trusted and does not sign yet: hand out each client's ca.pem before \
              {}, when it takes over",
@@ -245,6 +256,9 @@ pub fn refusal(refusal: &Refusal) -> (String, String) {
             format!("this host's clock shows {}: a CA made now would have ended before it is used", moment(*now)),
             "set the clock, then run this again".to_owned(),
         ),
+        Refusal::CaElsewhere => elsewhere::not_here(),
+        Refusal::HandedIn { path, why, reasons } => elsewhere::handed_in(path, why, reasons),
+        Refusal::NoCaYet { path, ca } => elsewhere::no_ca(path, ca),
         Refusal::RequestMissing { client, path } => (
             format!("the request of client {client} is not there: {}", path.display()),
             "put the PKCS#10 file there, or take `csr` out of the manifest".to_owned(),
