@@ -19,4 +19,5 @@ mod observed;
 mod pki;
 mod plan;
 mod render;
+mod sign;
 mod visible;

@@ -10,6 +10,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::help;
 use crate::desired::Pace;
+use crate::sign::Party;
 
 /// Seals a Docker host's TCP API with mutual TLS, from a checked-in manifest, and proves it.
 ///
@@ -56,6 +57,13 @@ pub enum Command {
     /// Lists each certificate with its end, and each endpoint with what it answers
     #[command(after_help = help::STATUS)]
     Status(Status),
+    /// Signs requests of a host, on the machine that has the CA: what the manifest allows, whatever they ask for
+    ///
+    /// For hosts with `ca.issuer: external`. Of a request, its key alone is taken; subject, names, purpose and lifetime
+    /// are the manifest's. The certificates and ca.pem are written beside each request, or into --out; they belong under
+    /// requests/ on the host, where the next apply takes them in. All requests are signed, or none.
+    #[command(after_help = help::SIGN)]
+    Sign(Sign),
     /// Prints the JSON schema of the manifest or of the JSON plan
     #[command(after_help = help::SCHEMA)]
     Schema {
@@ -183,6 +191,31 @@ pub struct Status {
     pub target: Target,
 }
 
+#[derive(Args)]
+pub struct Sign {
+    /// The folder of ca.pem (the signing CA first) and ca-key.pem
+    #[arg(long, value_name = "DIR")]
+    pub ca: PathBuf,
+    /// The host's manifest
+    #[arg(long, value_name = "FILE")]
+    pub manifest: PathBuf,
+    /// Where certificates are written, instead of beside each request
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Whose the one request is, where its file's name does not say so: server or client.NAME
+    #[arg(long = "as", value_name = "WHOSE", value_parser = parse_party)]
+    pub given: Option<Party>,
+    /// A file with the passphrase of ca-key.pem, its first line
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_env")]
+    pub passphrase_file: Option<PathBuf>,
+    /// The environment variable with the passphrase of ca-key.pem
+    #[arg(long, value_name = "NAME")]
+    pub passphrase_env: Option<String>,
+    /// PKCS#10 files: server.csr, client.NAME.csr
+    #[arg(required = true, value_name = "REQUEST")]
+    pub requests: Vec<PathBuf>,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Format {
     /// For people
@@ -201,6 +234,10 @@ pub enum SchemaOf {
 
 fn parse_time(text: &str) -> Result<OffsetDateTime, String> {
     OffsetDateTime::parse(text, &Rfc3339).map_err(|error| format!("{error}; write it as 2027-01-31T00:00:00Z"))
+}
+
+fn parse_party(text: &str) -> Result<Party, String> {
+    Party::parse(text).ok_or_else(|| "write `server` or `client.NAME`".to_owned())
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {

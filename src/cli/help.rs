@@ -70,6 +70,14 @@ Examples:
 
 Exit codes: 0 it could be told, 1 error. Drift is told and is no error: for that, ask `dockseal plan`.";
 
+/// `dockseal sign --help`
+pub const SIGN: &str = "\
+Examples:
+  dockseal sign --ca /srv/ca --manifest hosts/build-01.yaml server.csr client.ci.csr
+  dockseal sign --ca /srv/ca --manifest hosts/build-01.yaml --as client.portainer portainer.pem
+
+Exit codes: 0 all are signed, 1 error and none is: nothing was written.";
+
 /// `dockseal schema --help`
 pub const SCHEMA: &str = "\
 Examples:

@@ -11,6 +11,7 @@ mod recover;
 mod rollback;
 mod schema;
 mod session;
+mod sign;
 mod status;
 mod validate;
 
@@ -84,6 +85,7 @@ fn perform(command: Command) -> io::Result<Exit> {
         Command::Apply(arguments) => apply::run(&arguments, &mut out),
         Command::Recover(arguments) => Ok(recover::run(&arguments)),
         Command::Rollback(arguments) => Ok(rollback::run(&arguments, &mut out)),
+        Command::Sign(arguments) => sign::run(&arguments, &mut out),
         Command::Status(arguments) => status::run(&arguments, &mut out),
         Command::Schema { of } => schema::run(of, &mut out),
         Command::Completions { shell } => {
