@@ -1,8 +1,8 @@
 //! Whatever becomes of a run, the host is as it was or as it should be: the program is killed at each system call by
 //! which it changes a file, and each of them is made to fail, one run for each.
 //!
-//! A first run, a renewal of the server's certificate, a change of daemon.json, a rollback and a CA that takes over, each on
-//! another root.
+//! A first run, a renewal of the server's certificate, a change of daemon.json, requests for a signature elsewhere, what comes
+//! back, a rollback and a CA that takes over, each on another root.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod support;
@@ -236,6 +236,18 @@ fn a_ca_that_takes_over_loses_its_disk_at_every_step() {
     let scenario = Scenario::switch();
     disk_breaks_at_every_step("a CA that takes over", &scenario, &GROWING, "ENOSPC");
     disk_breaks_at_every_step("a CA that takes over", &scenario, &WRITING, "EROFS");
+}
+
+#[test]
+fn requests_and_an_intake_fail_at_every_step() {
+    fail_at_every_step("requests", &Scenario::requests());
+    fail_at_every_step("an intake", &Scenario::intake());
+}
+
+#[test]
+fn requests_and_an_intake_are_killed_at_every_step() {
+    kill_at_every_step("requests", &Scenario::requests());
+    kill_at_every_step("an intake", &Scenario::intake());
 }
 
 #[test]

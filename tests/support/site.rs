@@ -125,6 +125,11 @@ impl Site {
         Ran::run(&command, b"", Duration::from_secs(60))
     }
 
+    /// `dockseal COMMAND --root root`, for commands that take no manifest.
+    pub fn root_command(&self, command: &str) -> Ran {
+        Dockseal::new().args([command]).root("root").current_dir(self.folder.path()).run()
+    }
+
     /// Under strace with these options; the trace and how it ended.
     pub fn traced(&self, options: &[&str], arguments: &[&str]) -> (String, Ran) {
         let log = self.folder.path().join("trace");
