@@ -72,6 +72,11 @@ impl FileError {
         matches!(self.cause, FileCause::System { errno: Errno::ENOENT, .. })
     }
 
+    /// Whether it is for want of permission.
+    pub fn is_denied(&self) -> bool {
+        matches!(self.cause, FileCause::System { errno: Errno::EACCES, .. })
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match &self.cause {

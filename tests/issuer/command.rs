@@ -102,6 +102,29 @@ fn a_command_signs() {
     assert!(text_of(&at("clients/portainer/cert.pem")).contains("Subject: CN=portainer\n"));
 }
 
+/// Whoever keeps the CA replaces it; here it is enough to trust the new one first.
+#[test]
+fn another_ca_signs_once_it_stands_in_front() {
+    let bench = Bench::new();
+    bench.site.apply().ok();
+    let new = Ca::new("/CN=New CA");
+    for name in ["ca.pem", "ca-key.pem"] {
+        fs::copy(new.path(name), bench.ca.path(&format!("new-{name}"))).unwrap();
+    }
+    let script = SIGNER.replace("-CA ca.pem -CAkey ca-key.pem", "-CA new-ca.pem -CAkey new-ca-key.pem");
+    bench.script(&script.replace("cat ca.pem\n", "cat new-ca.pem\n"));
+    let at = |path: &str| bench.site.file(&format!("etc/docker/tls/{path}"));
+    // As long as the old one is in front nothing changes.
+    bench.site.dockseal(["plan"]).run().ok();
+    let both = new.certificate() + &bench.ca.certificate();
+    put(&at("ca.pem"), both.as_bytes());
+    bench.site.apply().ok();
+    bench.site.dockseal(["plan"]).run().ok();
+    verify(&new.path("ca.pem"), &at("server-cert.pem"), "sslserver");
+    verify(&new.path("ca.pem"), &at("clients/ci/cert.pem"), "sslclient");
+    assert_eq!(fs::read_to_string(at("clients/ci/ca.pem")).unwrap(), both);
+}
+
 /// The whole environment, the arguments, the descriptors, the request.
 #[test]
 fn it_is_told_what_it_needs_and_nothing_else() {

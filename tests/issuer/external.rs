@@ -254,6 +254,8 @@ fn another_ca_comes_with_a_certificate_of_the_server() {
     site.apply().ok();
     site.dockseal(["plan"]).run().ok();
     assert_eq!(site.text("etc/docker/tls/ca.pem"), both);
+    let refused = site.root_command("rollback").exits(1);
+    assert!(refused.stderr.contains("no way leads back") || refused.stderr.contains("CA"), "{refused}");
     put(&requests(&site, "ca.pem"), new.certificate().as_bytes());
     site.apply().ok();
     site.dockseal(["plan"]).run().ok();
@@ -330,6 +332,38 @@ fn files_of_others_are_refused() {
     println!("{cases} files of others");
     good.reset();
     good.apply().ok();
+}
+
+/// Who may not look into the folder is told so, once, and sees nothing that is not there.
+#[test]
+fn a_reviewer_without_root_sees_what_there_is_to_see() {
+    if !is_root() {
+        return;
+    }
+    let ca = Ca::new("/CN=Build CA");
+    let site = sealed(MANIFEST, &ca);
+    site.manifest(&MANIFEST.replace("clients:", "server: {sans: {ip: [10.0.0.7]}}\nclients:"));
+    site.apply().ok();
+    set_mode(site.folder(), 0o755);
+    let binary = site.folder().join("dockseal");
+    fs::copy(super::support::Dockseal::BINARY, &binary).unwrap();
+    set_mode(&binary, 0o755);
+    let mut command = std::process::Command::new("/usr/bin/setpriv");
+    command.args([
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "./dockseal",
+        "plan",
+        "host.yaml",
+        "--root",
+        "root",
+    ]);
+    command.current_dir(site.folder());
+    let planned = super::support::Ran::run(&command, b"", std::time::Duration::from_secs(60));
+    let told = planned.stderr.matches("/etc/docker/tls/requests").count();
+    assert!(told == 1 && planned.stderr.contains("not compared:"), "{planned}");
+    assert!(!planned.stdout.contains("request") && !planned.stdout.contains("no certificate yet"), "{planned}");
 }
 
 fn is_root() -> bool {
