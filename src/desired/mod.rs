@@ -9,7 +9,7 @@ mod layout;
 use crate::manifest::{Endpoint, Manifest, PassphraseSource, RestartPolicy};
 use crate::pki::CertSpec;
 
-pub use layout::{JOURNAL, Layout, OWN_FOLDER, RECOVER_UNIT};
+pub use layout::{CLIENTS, JOURNAL, Layout, OWN_FOLDER, RECOVER_UNIT};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,6 +41,8 @@ pub struct Desired {
 pub struct DesiredCa {
     /// Its certificate.
     pub spec: Arc<CertSpec>,
+    /// Whether the manifest gives anything of the subject. Where it is silent, a CA that is there may be called anything.
+    pub is_named: bool,
     /// Where the passphrase of its key comes from; `None`: the key is stored unencrypted.
     pub passphrase: Option<PassphraseSource>,
     /// Its replacement.

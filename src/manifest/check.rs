@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::faults::Faults;
 use super::parts::{At, Parts};
+use super::paths;
 use super::problem::{Code, quoted};
 use super::validate::unsupported_format;
 use super::{DnsName, Endpoint};
@@ -23,6 +24,7 @@ pub(super) fn check(faults: &mut Faults) {
     let parts = Parts::read(&faults.value);
     common_names(faults, &parts);
     names_of_clients(faults, &parts);
+    paths::check(faults);
     times(faults, &parts);
     sans(faults, &parts);
     daemon_keys(faults, &parts);

@@ -4,6 +4,7 @@
 //! The types below are the format: the JSON schema is generated from them, their documentation is what an editor shows.
 
 mod check;
+mod common_name;
 mod decode;
 mod endpoint;
 mod faults;
@@ -15,6 +16,7 @@ mod name;
 mod nearest;
 mod parity;
 mod parts;
+mod paths;
 mod plain;
 mod problem;
 mod scalar;
@@ -63,6 +65,9 @@ pub struct Manifest {
     /// Where ca.pem, ca-key.pem, server-cert.pem, server-key.pem and clients/NAME/ stand.
     #[serde(default = "decode::directory")]
     pub directory: AbsolutePath,
+    /// Files that stand elsewhere; for a host that was set up by hand.
+    #[serde(default, deserialize_with = "object")]
+    pub files: Files,
     /// The CA that signs the server and the clients.
     #[serde(default, deserialize_with = "object")]
     pub ca: Ca,
@@ -91,11 +96,33 @@ impl Manifest {
     }
 }
 
+/// Single files that do not stand where `directory` says. No two things may share a path.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Files {
+    /// The CA's certificate. Default: ca.pem in `directory`.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "AbsolutePath")]
+    pub ca: Option<AbsolutePath>,
+    /// The CA's key. Default: ca-key.pem in `directory`.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "AbsolutePath")]
+    pub ca_key: Option<AbsolutePath>,
+    /// The certificate that dockerd serves. Default: server-cert.pem in `directory`.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "AbsolutePath")]
+    pub server_certificate: Option<AbsolutePath>,
+    /// Its key. Default: server-key.pem in `directory`.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "AbsolutePath")]
+    pub server_key: Option<AbsolutePath>,
+}
+
 /// The CA.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ca {
-    /// Default: `<host> Docker CA`. At most 64 characters.
+    /// Default: `<host> Docker CA`, or whatever the CA is called that is there. At most 64 characters.
     #[serde(deserialize_with = "given_as::<CommonName, _, _>")]
     #[schemars(with = "CommonName")]
     pub common_name: Option<String>,
@@ -131,7 +158,7 @@ pub struct Rotate {
 }
 
 /// Attributes of the CA's subject beside the common name.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Subject {
     /// `C`: two letters, ISO 3166.
@@ -211,6 +238,11 @@ pub struct Sans {
 pub struct Client {
     /// Folder under clients/, common name and DNS SAN.
     pub name: ClientName,
+    /// The folder of its ca.pem, cert.pem and key.pem. Default: clients/NAME in `directory`. In the folder of the CA's
+    /// certificate the two share that ca.pem.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "AbsolutePath")]
+    pub directory: Option<AbsolutePath>,
     /// A PKCS#10 request; then the client's key never touches this host.
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "AbsolutePath")]

@@ -1,6 +1,7 @@
 //! The difference between what the host shall be and what it is. Pure: the same inputs give the same plan, byte for byte,
 //! wherever and whenever it is made.
 
+mod accepted;
 mod attributes;
 mod ca;
 mod certificate;
