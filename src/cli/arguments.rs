@@ -53,6 +53,12 @@ pub enum Command {
     /// do this first by themselves, and dockseal-recover.service does it before dockerd starts.
     #[command(after_help = help::RECOVER)]
     Recover(Recover),
+    /// Prints a manifest for a host that was set up by hand; changes nothing
+    ///
+    /// It reads daemon.json, the flags of docker.service, and the certificates and keys that they name, and says in comments
+    /// what a plan by the manifest would still change, and why.
+    #[command(after_help = help::IMPORT)]
+    Import(Import),
     /// Lists each certificate with its end, and each endpoint with what it answers
     #[command(after_help = help::STATUS)]
     Status(Status),
@@ -175,6 +181,13 @@ pub struct Recover {
     /// How long to wait for another run to end, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
     pub lock_timeout: Duration,
+}
+
+#[derive(Args)]
+pub struct Import {
+    /// Read this root instead of /, an image or a copy of a host's files
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -62,6 +62,15 @@ Examples:
 Exit codes: 0 done or nothing to do, 1 error and nothing was done,
 3 the change could not be undone or finished: a person is needed.";
 
+/// `dockseal import --help`
+pub const IMPORT: &str = "\
+Examples:
+  sudo dockseal import > host.yaml                this host; then: sudo dockseal plan host.yaml
+  dockseal import --root /mnt/image > host.yaml   an image that is mounted there
+
+Exit codes: 0 a manifest was printed, 1 error. What was not understood is a comment, and a note on stderr.
+A host without TLS gets a manifest to begin with.";
+
 /// `dockseal status --help`
 pub const STATUS: &str = "\
 Examples:

@@ -4,6 +4,7 @@ mod apply;
 mod arguments;
 mod failure;
 mod help;
+mod import;
 mod man;
 mod plan;
 mod progress;
@@ -84,6 +85,7 @@ fn perform(command: Command) -> io::Result<Exit> {
         Command::Apply(arguments) => apply::run(&arguments, &mut out),
         Command::Recover(arguments) => Ok(recover::run(&arguments)),
         Command::Rollback(arguments) => Ok(rollback::run(&arguments, &mut out)),
+        Command::Import(arguments) => import::run(&arguments, &mut out),
         Command::Status(arguments) => status::run(&arguments, &mut out),
         Command::Schema { of } => schema::run(of, &mut out),
         Command::Completions { shell } => {
