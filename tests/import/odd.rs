@@ -197,3 +197,31 @@ fn a_setting_in_both_places_is_named() {
     assert!(imported.stderr.contains(named), "{imported}");
     site.apply().ok();
 }
+
+/// A CA whose key lies elsewhere, and a client in the server's folder, go through a replacement of the CA as others do.
+#[test]
+fn a_host_that_was_taken_over_gets_a_new_ca() {
+    let site = host(
+        "ca /CN=ca; leaf server /CN=a.example \"$SERVER\"
+         client . /CN=me extendedKeyUsage=clientAuth; mkdir private; mv ca-key.pem private/ca.key; chmod 600 private/ca.key",
+    );
+    let (imported, changes) = changes(&site);
+    assert_eq!(changes, UNIT_ALONE, "{imported}");
+    site.apply().ok();
+    site.manifest(&imported.stdout.replacen("\nca:\n", "\nca:\n  rotate: {generation: 2}\n", 1));
+    let folder = site.file("etc/docker/tls");
+    let old = fs::read(folder.join("cert.pem")).unwrap();
+    for phase in ["introduce", "switch", "retire"] {
+        site.dockseal(["apply", "--advance"]).run().ok();
+        let mut verify = Command::new("/usr/bin/openssl");
+        verify.args(["verify", "-CAfile", "ca.pem", "server-cert.pem", "cert.pem"]).current_dir(&folder);
+        Ran::run(&verify, b"", Duration::from_secs(20)).ok();
+        assert_eq!(fs::read(folder.join("cert.pem")).unwrap() == old, phase == "introduce", "{phase}");
+    }
+    site.dockseal(["plan"]).run().ok();
+    assert!(!folder.join("ca-key.pem").exists() && !folder.join("ca-old-key.pem").exists());
+    let mut verify = Command::new("/usr/bin/openssl");
+    fs::write(folder.join("old.pem"), old).unwrap();
+    verify.args(["verify", "-CAfile", "ca.pem", "old.pem"]).current_dir(&folder);
+    assert_ne!(Ran::run(&verify, b"", Duration::from_secs(20)).code, 0, "the old CA is gone");
+}
