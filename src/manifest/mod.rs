@@ -8,6 +8,7 @@ mod common_name;
 mod decode;
 mod endpoint;
 mod faults;
+mod files;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod load;
@@ -38,6 +39,7 @@ use serde_json::{Map, Value};
 use crate::pki::KeyAlgorithm;
 
 pub use endpoint::Endpoint;
+pub use files::Files;
 pub use name::{ClientName, DnsName};
 pub use problem::{Code, Problem, Problems};
 pub use scalar::{AbsolutePath, Lifetime, Timeout};
@@ -94,28 +96,6 @@ impl Manifest {
     pub fn parse(text: &[u8], name: &str) -> Result<Self, Problems> {
         validate::parse(text).map_err(|refusal| Problems::new(name, text, refusal))
     }
-}
-
-/// Single files that do not stand where `directory` says. No two things may share a path.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Files {
-    /// The CA's certificate. Default: ca.pem in `directory`.
-    #[serde(deserialize_with = "given")]
-    #[schemars(with = "AbsolutePath")]
-    pub ca: Option<AbsolutePath>,
-    /// The CA's key. Default: ca-key.pem in `directory`.
-    #[serde(deserialize_with = "given")]
-    #[schemars(with = "AbsolutePath")]
-    pub ca_key: Option<AbsolutePath>,
-    /// The certificate that dockerd serves. Default: server-cert.pem in `directory`.
-    #[serde(deserialize_with = "given")]
-    #[schemars(with = "AbsolutePath")]
-    pub server_certificate: Option<AbsolutePath>,
-    /// Its key. Default: server-key.pem in `directory`.
-    #[serde(deserialize_with = "given")]
-    #[schemars(with = "AbsolutePath")]
-    pub server_key: Option<AbsolutePath>,
 }
 
 /// The CA.
