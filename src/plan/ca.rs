@@ -56,11 +56,7 @@ fn compare_found(
 ) -> Option<Signer> {
     let present = &bundle.first()?.facts;
     let path = &observed.ca.certificate.path;
-    let Some(standing) = Standing::of(desired, bundle) else {
-        if is_taken_as_it_is(desired, present) {
-            draft.change_attributes(Resource::CaCertificate, &observed.ca.certificate, attributes::PUBLIC, observed);
-            return Some(keep(desired, observed, (0, present), now, draft));
-        }
+    let Some(standing) = Standing::of(desired, observed, bundle) else {
         let (found, wanted) = (present.subject.clone(), desired.ca.spec.subject.clone());
         draft.refusals.push(Refusal::CaSubjectDiffers { path: path.clone(), found, wanted });
         return Some(keep(desired, observed, (0, present), now, draft));
@@ -98,18 +94,6 @@ fn compare_found(
     replace_ca::note(step, &rotation, desired, observed, now, draft);
     draft.rotation = Some(rotation);
     Some(signer)
-}
-
-/// Whether a CA of another name will do: the manifest is silent about its name, wants no other, and no leaf bears its name.
-fn is_taken_as_it_is(desired: &Desired, ca: &CertFacts) -> bool {
-    let mut leaves = std::iter::once(&desired.server).chain(desired.clients.iter().map(|client| &client.spec));
-    let is_a_leafs = leaves.any(|leaf| leaf.subject.has_same_attributes(&ca.subject));
-    let rotation = desired.ca.rotation;
-    !desired.ca.is_named
-        && !is_a_leafs
-        && rotation.generation < 2
-        && rotation.pace == Pace::default()
-        && ca.public_key.word() == Some(desired.ca.spec.key)
 }
 
 /// The CA that stands there goes on signing.
