@@ -62,7 +62,7 @@ pub enum Command {
     /// Lists each certificate with its end, and each endpoint with what it answers
     #[command(after_help = help::STATUS)]
     Status(Status),
-    /// Prints the JSON schema of the manifest or of the JSON plan
+    /// Prints the JSON schema of the manifest, of the JSON plan or of the JSON status
     #[command(after_help = help::SCHEMA)]
     Schema {
         /// Of what
@@ -194,6 +194,12 @@ pub struct Import {
 pub struct Status {
     #[command(flatten)]
     pub target: Target,
+    /// How the status is written
+    #[arg(long, value_enum, default_value_t = StatusFormat::Text)]
+    pub format: StatusFormat,
+    /// Count and plan as if it were this time, RFC 3339 (2027-01-31T00:00:00Z)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub now: Option<OffsetDateTime>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -205,11 +211,23 @@ pub enum Format {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+pub enum StatusFormat {
+    /// For people
+    Text,
+    /// For programs: dockseal.status/1
+    Json,
+    /// For node_exporter's textfile collector
+    Prometheus,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
 pub enum SchemaOf {
     /// The manifest
     Manifest,
     /// The JSON plan
     Plan,
+    /// The JSON status
+    Status,
 }
 
 fn parse_time(text: &str) -> Result<OffsetDateTime, String> {

@@ -76,6 +76,8 @@ pub const STATUS: &str = "\
 Examples:
   sudo dockseal status                            this host, /etc/dockseal/host.yaml
   dockseal status --root demo host.yaml           a rehearsal
+  dockseal status --format json                   for programs; `dockseal schema status` describes it
+  dockseal status --format prometheus             for node_exporter; see the README for the cron line
 
 Exit codes: 0 it could be told, 1 error. Drift is told and is no error: for that, ask `dockseal plan`.";
 
@@ -84,6 +86,7 @@ pub const SCHEMA: &str = "\
 Examples:
   dockseal schema > manifest.schema.json
   dockseal schema plan > plan.schema.json
+  dockseal schema status > status.schema.json
 
 An editor with a YAML language server checks and completes a manifest that begins with
   # yaml-language-server: $schema=manifest.schema.json";

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{diff, words};
-use crate::plan::{After, Change, DaemonStep, Issue, IssueKey, Phase, Plan, Reason, Rotation};
+use crate::plan::{After, Change, DaemonStep, Issue, IssueKey, Phase, Plan, Reason, Refusal, Rotation};
 use crate::visible::is_invisible;
 
 /// The format's name and version. A new field leaves it as it is; a field that goes or changes its meaning does not.
@@ -53,11 +53,11 @@ struct JsonChange<'a> {
 
 /// The facts, and the sentence that the text form has.
 #[derive(Serialize, JsonSchema)]
-struct JsonReason<'a> {
+pub struct JsonReason<'a> {
     #[serde(flatten)]
     reason: &'a Reason,
     /// For people: its wording may change.
-    text: String,
+    pub text: String,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -106,8 +106,9 @@ struct JsonHolder<'a> {
     until: String,
 }
 
+/// What stands in the way.
 #[derive(Serialize, JsonSchema)]
-struct JsonError {
+pub struct JsonError {
     /// What is wrong, where.
     message: String,
     /// What to do.
@@ -121,7 +122,7 @@ pub fn plan(plan: &Plan) -> String {
         host: plan.host.clone(),
         changes: plan.changes.iter().map(change).collect(),
         restart: restart(plan),
-        errors: plan.refusals.iter().map(words::refusal).map(|(message, hint)| JsonError { message, hint }).collect(),
+        errors: plan.refusals.iter().map(JsonError::new).collect(),
         notes: plan.notes.iter().map(words::note).collect(),
         rotation: plan.rotation.as_ref().map(rotation),
     };
@@ -130,11 +131,17 @@ pub fn plan(plan: &Plan) -> String {
 
 /// The schema of what [`plan`] gives, draft 2020-12.
 pub fn schema() -> String {
-    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
-    pretty(&settings.into_generator().into_root_schema_for::<JsonPlan>())
+    schema_of::<JsonPlan>()
 }
 
-fn pretty(value: &impl Serialize) -> String {
+/// The schema of what a type serializes to, draft 2020-12.
+pub(super) fn schema_of<T: JsonSchema>() -> String {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    pretty(&settings.into_generator().into_root_schema_for::<T>())
+}
+
+/// Pretty, with a newline at the end, and nothing in it that a terminal obeys.
+pub(super) fn pretty(value: &impl Serialize) -> String {
     // These types have string keys and finite numbers alone, so that this can't fail.
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
     let mut shown = String::with_capacity(text.len() + 1);
@@ -175,7 +182,7 @@ fn change(change: &Change) -> JsonChange<'_> {
         resource: change.resource.to_string(),
         action: words::action(change.action),
         path,
-        reasons: change.reasons.iter().map(reason).collect(),
+        reasons: change.reasons.iter().map(JsonReason::new).collect(),
         diff,
         certificate,
     }
@@ -205,6 +212,17 @@ fn rotation(rotation: &Rotation) -> JsonRotation<'_> {
     }
 }
 
-fn reason(reason: &Reason) -> JsonReason<'_> {
-    JsonReason { reason, text: words::reason(reason) }
+impl<'a> JsonReason<'a> {
+    /// With its sentence.
+    pub fn new(reason: &'a Reason) -> Self {
+        Self { reason, text: words::reason(reason) }
+    }
+}
+
+impl JsonError {
+    /// In words.
+    pub fn new(refusal: &Refusal) -> Self {
+        let (message, hint) = words::refusal(refusal);
+        Self { message, hint }
+    }
 }
