@@ -40,7 +40,7 @@ use issue::Issuer;
 use journal::{Heading, Journal};
 use layers::Roots;
 pub use recover::{Moment, Recovered, is_interrupted, recover};
-pub use rollback::Rollback;
+pub use rollback::{Rollback, RolledBack};
 
 /// What an apply works with.
 pub struct Apply<'a> {

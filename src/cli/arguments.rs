@@ -216,7 +216,7 @@ pub enum StatusFormat {
     Text,
     /// For programs: dockseal.status/1
     Json,
-    /// For node_exporter's textfile collector
+    /// For Prometheus, by a textfile collector
     Prometheus,
 }
 

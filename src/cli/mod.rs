@@ -5,6 +5,7 @@ mod arguments;
 mod failure;
 mod help;
 mod import;
+mod log;
 mod man;
 mod plan;
 mod progress;

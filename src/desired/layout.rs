@@ -7,6 +7,8 @@ use crate::manifest::{AbsolutePath, Files, Manifest};
 
 /// Where a run keeps what it needs to undo itself, and what a rollback needs: for root alone.
 pub const OWN_FOLDER: &str = "/var/lib/dockseal";
+/// One line for each change of the host, in JSON.
+pub const LOG: &str = "/var/log/dockseal.jsonl";
 /// The journal of a change that is under way.
 pub const JOURNAL: &str = "/var/lib/dockseal/journal";
 /// The unit that undoes an interrupted change before dockerd starts.

@@ -9,7 +9,7 @@ mod layout;
 use crate::manifest::{Endpoint, Manifest, PassphraseSource, RestartPolicy};
 use crate::pki::CertSpec;
 
-pub use layout::{CLIENTS, JOURNAL, Layout, OWN_FOLDER, RECOVER_UNIT};
+pub use layout::{CLIENTS, JOURNAL, LOG, Layout, OWN_FOLDER, RECOVER_UNIT};
 
 use std::path::PathBuf;
 use std::sync::Arc;

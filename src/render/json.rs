@@ -144,9 +144,16 @@ pub(super) fn schema_of<T: JsonSchema>() -> String {
 pub(super) fn pretty(value: &impl Serialize) -> String {
     // These types have string keys and finite numbers alone, so that this can't fail.
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    let mut shown = String::with_capacity(text.len() + 1);
-    for c in text.chars() {
-        // JSON itself asks for the first 32 alone; a terminal obeys others too. They can stand in strings only.
+    let mut shown = harmless(&text);
+    shown.push('\n');
+    shown
+}
+
+/// JSON itself asks for escapes of the first 32 characters alone; a terminal obeys others too. They can stand in strings
+/// only.
+pub(super) fn harmless(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len() + 1);
+    for c in json.chars() {
         if is_invisible(c) && c != '\n' {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
@@ -157,7 +164,6 @@ pub(super) fn pretty(value: &impl Serialize) -> String {
             shown.push(c);
         }
     }
-    shown.push('\n');
     shown
 }
 

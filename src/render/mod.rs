@@ -3,6 +3,7 @@
 pub mod diagnostic;
 mod diff;
 pub mod json;
+pub mod log;
 mod page;
 pub mod status;
 pub mod text;

@@ -1,4 +1,4 @@
-//! A status for Prometheus, by node_exporter's textfile collector: the text format 0.0.4 of its documentation
+//! A status for Prometheus, by the textfile collector of `node_exporter`: the text format 0.0.4 of its documentation
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 //!
 //! Times are Unix times in seconds, so that an alert computes what is left itself and holds although no new file comes.
