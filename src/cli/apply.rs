@@ -20,7 +20,7 @@ use crate::render::{Page, text};
 /// Does it.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     let Some(mut session) = Session::open(&arguments.target, None, true) else { return Ok(Exit::Error) };
-    if !may_change(&session.root) {
+    if !session.takes_delete_keys(arguments.delete_keys) || !may_change(&session.root) {
         return Ok(Exit::Error);
     }
     if arguments.allow_restart && session.desired.unit.restart == RestartPolicy::Safe {
@@ -58,7 +58,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     if plan.is_empty() {
         return Ok(Exit::Done);
     }
-    let is_proven = plan.activation.daemon != DaemonStep::Stay;
+    // Whether nobody listens any more takes no handshake.
+    let is_proven = plan.activation.daemon != DaemonStep::Stay && session.desired.leaving.is_none();
     // The apply drops them before its proof.
     let changes = PlanTold::new(&plan);
     match carry_out(&session, &observed, plan) {

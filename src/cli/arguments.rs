@@ -132,6 +132,9 @@ pub struct Plan {
     /// Plan as if it were this time, RFC 3339 (2027-01-31T00:00:00Z)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub now: Option<OffsetDateTime>,
+    /// With `state: absent`: delete the CA, its key and all that it signed, too
+    #[arg(long)]
+    pub delete_keys: bool,
     /// Print nothing where nothing would change
     #[arg(long, short)]
     pub quiet: bool,
@@ -146,6 +149,9 @@ pub struct Apply {
     /// Restart dockerd even where running containers stop with it
     #[arg(long)]
     pub allow_restart: bool,
+    /// With `state: absent`: delete the CA, its key and all that it signed, too
+    #[arg(long)]
+    pub delete_keys: bool,
     /// Exit with 2 where something was changed
     #[arg(long)]
     pub detailed_exitcode: bool,

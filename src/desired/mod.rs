@@ -6,7 +6,7 @@ mod daemon;
 mod generation;
 mod layout;
 
-use crate::manifest::{Endpoint, Manifest, PassphraseSource, RestartPolicy};
+use crate::manifest::{Endpoint, Manifest, PassphraseSource, RestartPolicy, State};
 use crate::pki::CertSpec;
 
 pub use layout::{CLIENTS, JOURNAL, LOG, Layout, OWN_FOLDER, RECOVER_UNIT};
@@ -22,6 +22,8 @@ use serde_json::{Map, Value};
 pub struct Desired {
     /// The host's DNS name.
     pub host: String,
+    /// Whether all of it goes off the host again; then the rest says what that is.
+    pub leaving: Option<Leaving>,
     /// Where each file stands.
     pub layout: Layout,
     /// The CA.
@@ -34,6 +36,15 @@ pub struct Desired {
     pub daemon: DesiredDaemon,
     /// docker.service.
     pub unit: DesiredUnit,
+}
+
+/// What becomes of the PEM files where everything else goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// They stay.
+    KeepKeys,
+    /// They go.
+    DeleteKeys,
 }
 
 /// The CA: its certificate and how its key is stored.
@@ -122,6 +133,7 @@ impl Desired {
         let layout = Layout::new(manifest);
         Self {
             host: manifest.host.as_str().to_owned(),
+            leaving: (manifest.state == State::Absent).then_some(Leaving::KeepKeys),
             ca: certificate::ca(manifest),
             server: certificate::server(manifest).into(),
             clients: manifest.clients.iter().map(|client| certificate::client(manifest, client)).collect(),

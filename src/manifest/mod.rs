@@ -61,6 +61,9 @@ pub struct Manifest {
     #[serde(deserialize_with = "format_one")]
     #[schemars(schema_with = "schema::format_one")]
     pub dockseal: u8,
+    /// Whether the host is sealed, or all that is Dockseal's goes off it again. Default: present.
+    #[serde(default, deserialize_with = "word")]
+    pub state: State,
     /// The host's DNS name: the server certificate's common name and its first SAN. At most 64 characters.
     #[schemars(length(max = 64))]
     pub host: DnsName,
@@ -96,6 +99,18 @@ impl Manifest {
     pub fn parse(text: &[u8], name: &str) -> Result<Self, Problems> {
         validate::parse(text).map_err(|refusal| Problems::new(name, text, refusal))
     }
+}
+
+/// Whether the host is sealed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It is.
+    #[default]
+    Present,
+    /// It is not: the manifest's keys leave daemon.json, the drop-in goes, and dockerd is back on the unit's own line. The PEM
+    /// files stay; `apply --delete-keys` deletes them too.
+    Absent,
 }
 
 /// The CA.

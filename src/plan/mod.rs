@@ -11,6 +11,7 @@ pub mod daemon_json;
 pub mod drop_in;
 mod finding;
 mod flag_conflict;
+mod leaving;
 mod reason;
 mod recover;
 mod replace_ca;
@@ -82,9 +83,18 @@ impl Plan {
     pub fn new(desired: &Desired, observed: &Observed, now: OffsetDateTime) -> Self {
         let mut draft = Draft::default();
         trust::judge(observed, &mut draft);
-        certificate::compare(desired, observed, now, &mut draft);
+        if desired.leaving.is_none() {
+            certificate::compare(desired, observed, now, &mut draft);
+        }
         let daemon = daemon::compare(desired, observed, &mut draft);
-        let unit = unit::compare(desired, observed, &daemon, &mut draft);
+        let unit = match desired.leaving {
+            Some(leaving) => {
+                let unit = leaving::unit(desired, observed, &daemon, &mut draft);
+                leaving::files(leaving, observed, &mut draft);
+                unit
+            }
+            None => unit::compare(desired, observed, &daemon, &mut draft),
+        };
         let activation = restart::decide(desired, observed, &daemon, &unit, &mut draft);
         Self {
             host: desired.host.clone(),

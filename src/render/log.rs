@@ -16,7 +16,7 @@ use crate::plan::{After, Change, Plan};
 
 /// The format's name and version. A new field leaves it as it is; a field that goes or changes its meaning does not.
 const FORMAT: &str = "dockseal.log/1";
-/// PlanTold that one line tells, and files.
+/// Changes that one line tells, and files.
 const TOLD: usize = 100;
 /// A line of more bytes tells fewer changes.
 const LONGEST: usize = 64 << 10;
