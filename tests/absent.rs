@@ -68,6 +68,23 @@ fn every_key_goes_and_no_copy_of_one_stays() {
     assert!(back.stderr.contains("there is nothing to go back to"), "{back}");
 }
 
+/// In the middle of a CA's replacement there are more of them.
+#[test]
+fn the_keys_of_a_ca_that_is_being_replaced_go_too() {
+    let rotated = format!("{SEALED}ca: {{rotate: {{generation: 2}}}}\n");
+    let site = Site::of(&["debian", "sealed"], &rotated);
+    site.apply().ok();
+    assert!(site.file("etc/docker/tls/ca-next-key.pem").exists());
+    let introduced = site.tree();
+    site.dockseal(["apply", "--advance"]).run().ok();
+    let switched = introduced.differences(&site.tree());
+    assert!(switched.iter().any(|line| line.contains("old")), "{switched:#?}");
+    site.manifest(&absent(&rotated));
+    site.dockseal(["apply", "--delete-keys"]).run().ok();
+    let left: Vec<String> = site.tree().files(|path| path.contains(".pem")).map(|(path, _)| path.clone()).collect();
+    assert!(left.is_empty(), "{left:#?}");
+}
+
 #[test]
 fn who_leaves_with_the_keys_kept_can_come_back_with_them() {
     let site = Site::of(&["debian", "sealed"], SEALED);

@@ -65,6 +65,19 @@ fn who_what_why_and_which_certificates() {
 }
 
 #[test]
+fn a_ca_that_is_introduced_is_told() {
+    let site = Site::of(&["debian", "sealed"], &format!("{MANIFEST}ca: {{rotate: {{generation: 2}}}}\n"));
+    site.apply().ok();
+    let line = lines(&site).pop().unwrap();
+    let change =
+        line["changes"].as_array().unwrap().iter().find(|change| change["resource"] == "ca.certificate").unwrap();
+    let exchange = &change["certificate"];
+    assert_eq!(exchange["after"]["sha256"], openssl(&site, "etc/docker/tls/ca.pem", "-fingerprint -sha256"));
+    assert_eq!(exchange["also_trusted"].as_array().unwrap().len(), 1);
+    assert_ne!(exchange["also_trusted"][0]["sha256"], exchange["after"]["sha256"]);
+}
+
+#[test]
 fn a_run_that_changes_nothing_leaves_no_line() {
     let site = Site::of(&["debian", "sealed"], MANIFEST);
     site.plan();

@@ -113,6 +113,38 @@ fn what_the_next_run_does_is_told_in_each_form() {
 }
 
 #[test]
+fn the_replacement_of_the_ca_is_told_in_each_form() {
+    let site = Site::of(&["debian", "sealed"], SEALED);
+    assert_eq!(parsed(&told(&site, "json"))["rotation"]["phase"], "steady");
+    site.manifest(&format!("{SEALED}ca: {{rotate: {{generation: 2}}}}\n"));
+    site.apply().ok();
+    let introduced = parsed(&told(&site, "json"));
+    assert_eq!(
+        (&introduced["rotation"]["phase"], &introduced["rotation"]["generation"]),
+        (&json!("introduced"), &json!(1))
+    );
+    assert_eq!(introduced["also_trusted"].as_array().unwrap().len(), 1);
+    site.dockseal(["apply", "--advance"]).run().ok();
+    let switched = parsed(&told(&site, "json"));
+    assert_eq!((&switched["rotation"]["phase"], &switched["rotation"]["generation"]), (&json!("switched"), &json!(2)));
+    assert_eq!(switched["rotation"]["holders"][0]["client"], "ci");
+    // Whoever holds the certificate of before is let in still.
+    assert!(switched["clients"][0]["old_accepted_until"].is_string(), "{switched:#}");
+    let (text, metrics) = (told(&site, "text"), told(&site, "prometheus"));
+    assert!(
+        text.contains("generation   2; the CA before is trusted still") && text.contains("to be handed out again"),
+        "{text}"
+    );
+    for line in
+        ["dockseal_ca_generation 2\n", "dockseal_ca_phase_info{phase=\"switched\"} 1\n", "dockseal_ca_old_holders 1\n"]
+    {
+        assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
+    assert!(metrics.contains("old_accepted_until_timestamp_seconds{role=\"client\",name=\"ci\"} "), "{metrics}");
+    checked(&metrics);
+}
+
+#[test]
 fn a_host_that_can_t_be_changed_is_told_too() {
     let site = Site::of(&["debian", "sealed"], SEALED);
     support::put(&site.file("etc/docker/daemon.json"), b"[]");

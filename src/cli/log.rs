@@ -95,16 +95,19 @@ impl Log<'_> {
     fn with_issued(&self, mut changes: PlanTold) -> PlanTold {
         for change in changes.told() {
             if let Some(exchange) = &mut change.certificate {
-                exchange.after = self.identity(&change.path);
+                let mut found = self.identities(&change.path).into_iter();
+                exchange.after = found.next();
+                exchange.also_trusted = found.collect();
             }
         }
         changes
     }
 
-    /// `None` where it can't be read any more, which the line then shows.
-    fn identity(&self, path: &Path) -> Option<Identity> {
-        let Ok(Entry::File(contents)) = self.root.read(path, FILE_LIMIT) else { return None };
-        Some(Identity::new(&Certificate::parse(&contents.bytes).ok()?.facts))
+    /// None where they can't be read any more, which the line then shows.
+    fn identities(&self, path: &Path) -> Vec<Identity> {
+        let Ok(Entry::File(contents)) = self.root.read(path, FILE_LIMIT) else { return Vec::new() };
+        let certificates = Certificate::parse_all(&contents.bytes).unwrap_or_default();
+        certificates.iter().map(|certificate| Identity::new(&certificate.facts)).collect()
     }
 }
 

@@ -96,18 +96,24 @@ pub fn files(leaving: Leaving, observed: &Observed, draft: &mut Draft) {
             remove(Resource::ClientKey(name()), key, draft);
         }
         remove(Resource::ClientCa(name()), &client.ca, draft);
+        if let Some(old) = &client.old {
+            remove(Resource::ClientOldCertificate(name()), old, draft);
+        }
     }
     for orphan in &observed.orphans {
         let name = || orphan.name.clone();
         remove(Resource::ClientCertificate(name()), &orphan.certificate, draft);
         remove(Resource::ClientKey(name()), &orphan.key, draft);
         remove(Resource::ClientCa(name()), &orphan.ca, draft);
+        remove(Resource::ClientOldCertificate(name()), &orphan.old, draft);
     }
     remove(Resource::ServerCertificate, &server.certificate, draft);
     if let Some(key) = &server.key {
         remove(Resource::ServerKey, key, draft);
     }
     remove(Resource::CaCertificate, &ca.certificate, draft);
+    remove(Resource::CaNextKey, &ca.next_key, draft);
+    remove(Resource::CaOldKey, &ca.old_key, draft);
     remove(Resource::CaKey, &ca.key, draft);
 }
 

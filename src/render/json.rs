@@ -85,25 +85,27 @@ struct JsonRestart {
     live_restore_first: bool,
 }
 
+/// How far the CA's replacement is.
 #[derive(Serialize, JsonSchema)]
-struct JsonRotation<'a> {
+pub struct JsonRotation<'a> {
     /// Of the CA that signs; the first is 1.
-    generation: u32,
+    pub generation: u32,
     /// Whether one CA is trusted, the next one too, or the one before still.
     #[schemars(extend("enum" = ["steady", "introduced", "switched"]))]
-    phase: &'static str,
+    pub phase: &'static str,
     /// When the next step is due, RFC 3339; of a steady CA, when its replacement begins by itself.
-    due: String,
+    pub due: String,
     /// Clients that may hold a certificate of a CA that will be trusted no more.
-    holders: Vec<JsonHolder<'a>>,
+    pub holders: Vec<JsonHolder<'a>>,
 }
 
+/// A client that may hold a certificate that will be refused.
 #[derive(Serialize, JsonSchema)]
-struct JsonHolder<'a> {
+pub struct JsonHolder<'a> {
     /// Its name in the manifest.
-    client: &'a str,
+    pub client: &'a str,
     /// The end of that certificate, RFC 3339.
-    until: String,
+    pub until: String,
 }
 
 /// What stands in the way.
@@ -204,7 +206,8 @@ fn certificate(issue: &Issue) -> JsonIssue {
     }
 }
 
-fn rotation(rotation: &Rotation) -> JsonRotation<'_> {
+/// For programs.
+pub(super) fn rotation(rotation: &Rotation) -> JsonRotation<'_> {
     let holders = rotation.holders.iter();
     JsonRotation {
         generation: rotation.generation,

@@ -133,6 +133,9 @@ pub struct Exchange {
     before: Option<Identity>,
     /// What stands there since; `None` where it does not, as the change was put back.
     pub after: Option<Identity>,
+    /// Of `ca.pem`: what stands behind it and is trusted too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also_trusted: Vec<Identity>,
 }
 
 /// Which certificate.
@@ -234,9 +237,8 @@ impl Files {
 impl Told {
     fn new(change: &Change) -> Self {
         let certificate = match &change.after {
-            After::Certificate(issue) => {
-                Some(Exchange { before: issue.before.as_deref().map(Identity::new), after: None })
-            }
+            After::Certificate(issue) => Some(Exchange::from(issue.before.as_deref())),
+            After::Bundle(_) => Some(Exchange::from(None)),
             _ => None,
         };
         let reason = |reason| serde_json::to_value(JsonReason::new(reason)).unwrap_or_default();
@@ -247,6 +249,12 @@ impl Told {
             reasons: change.reasons.iter().map(reason).collect(),
             certificate,
         }
+    }
+}
+
+impl Exchange {
+    fn from(before: Option<&CertFacts>) -> Self {
+        Self { before: before.map(Identity::new), after: None, also_trusted: Vec::new() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::super::json::{JsonError, JsonReason};
+use super::super::json::{JsonError, JsonReason, rotation};
 use super::super::words;
 use super::{
     AnswerKind, CertificateFacts, CertificateStatus, EndpointStatus, FORMAT, NextChange, NextRun, ServiceStatus,
@@ -39,6 +39,7 @@ impl<'a> Status<'a> {
                 is_running: service.is_active(),
             }),
             endpoints: observed.served.iter().map(|served| EndpointStatus::new(served, on_disk)).collect(),
+            rotation: plan.rotation.as_ref().map(rotation),
             next_run: NextRun::new(plan),
         }
     }
@@ -56,21 +57,36 @@ impl CertificateStatus {
             Found::Unusable(why) => (Standing::Unusable, Some(why.clone())),
         };
         let path = seen.path.display().to_string();
-        Self { name: None, path, standing, why, key_is_elsewhere: false, signed_by_ca: None, certificate: None }
+        Self {
+            name: None,
+            path,
+            standing,
+            why,
+            key_is_elsewhere: false,
+            signed_by_ca: None,
+            old_accepted_until: None,
+            certificate: None,
+        }
     }
 
     fn of_leaf(seen: &Seen<LeafFacts>, now: OffsetDateTime) -> Self {
         let leaf = seen.present();
         Self {
-            signed_by_ca: leaf.map(|leaf| leaf.is_signed_by_ca),
+            signed_by_ca: leaf.map(|leaf| leaf.signed_by.is_some()),
             certificate: leaf.map(|leaf| CertificateFacts::new(&leaf.facts, now)),
             ..Self::of_file(seen)
         }
     }
 
     fn of_client(client: &ObservedClient, now: OffsetDateTime) -> Self {
-        let key_is_elsewhere = client.leaf.key.is_none();
-        Self { name: Some(client.name.clone()), key_is_elsewhere, ..Self::of_leaf(&client.leaf.certificate, now) }
+        let old = client.old.as_ref().and_then(|old| old.present());
+        let old_until = old.filter(|old| old.signed_by.is_some()).map(|old| old.facts.not_after);
+        Self {
+            name: Some(client.name.clone()),
+            key_is_elsewhere: client.leaf.key.is_none(),
+            old_accepted_until: old_until.filter(|until| *until > now).map(Moment),
+            ..Self::of_leaf(&client.leaf.certificate, now)
+        }
     }
 
     fn of_orphan(orphan: &Orphan, now: OffsetDateTime) -> Self {

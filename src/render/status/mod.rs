@@ -12,7 +12,7 @@ mod text;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use super::json::{JsonError, JsonReason};
+use super::json::{JsonError, JsonReason, JsonRotation};
 use super::words;
 use crate::plan::{Action, Moment};
 
@@ -53,6 +53,8 @@ pub struct Status<'a> {
     pub service: Option<ServiceStatus>,
     /// What each endpoint answered; empty where dockerd does not run.
     pub endpoints: Vec<EndpointStatus>,
+    /// How far the CA's replacement is; null where there is no CA yet.
+    pub rotation: Option<JsonRotation<'a>>,
     /// What the next apply will do.
     pub next_run: NextRun<'a>,
 }
@@ -70,8 +72,12 @@ pub struct CertificateStatus {
     pub why: Option<String>,
     /// Whether the key was made elsewhere and is not on this host: the client brought a request.
     pub key_is_elsewhere: bool,
-    /// Whether the CA signed it; null for the CA itself, and where there is no certificate.
+    /// Whether a CA of `ca.pem` signed it; null for the CA itself, and where there is no certificate.
     pub signed_by_ca: Option<bool>,
+    /// It has to be handed out again: until then, RFC 3339, dockerd accepts the one that it replaced. Null where nobody holds
+    /// that.
+    #[schemars(with = "Option<String>")]
+    pub old_accepted_until: Option<Moment>,
     /// What it says; null where there is none.
     pub certificate: Option<CertificateFacts>,
 }

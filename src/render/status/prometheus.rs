@@ -16,6 +16,7 @@ type Row<'a> = (Vec<(&'static str, &'a str)>, i64);
 pub fn prometheus(status: &Status) -> String {
     let mut page = String::new();
     add_certificates(&mut page, status);
+    add_rotation(&mut page, status);
     add_endpoints(&mut page, status);
     let next = &status.next_run;
     let single = |value: usize| vec![(Vec::new(), i64::try_from(value).unwrap_or(i64::MAX))];
@@ -65,6 +66,23 @@ fn add_certificates(page: &mut String, status: &Status) {
         Some((labels, 1))
     });
     add(page, "certificate_info", "Subject, serial number and SHA-256 fingerprint of the certificate.", info);
+}
+
+fn add_rotation(page: &mut String, status: &Status) {
+    let rotation = || status.rotation.iter();
+    let generation = rotation().map(|one| (Vec::new(), one.generation.into()));
+    add(page, "ca_generation", "Of the CA that signs; the first is 1.", generation);
+    let phase = rotation().map(|one| (vec![("phase", one.phase)], 1));
+    add(page, "ca_phase_info", "Whether the CA is steady, or the next one is introduced, or has switched.", phase);
+    let holders = rotation().map(|one| (Vec::new(), i64::try_from(one.holders.len()).unwrap_or(i64::MAX)));
+    add(page, "ca_old_holders", "Clients that may hold a certificate of a CA that will be trusted no more.", holders);
+    let old = status
+        .clients
+        .iter()
+        .filter_map(|one| Some((labels("client", one), one.old_accepted_until?.0.unix_timestamp())));
+    let help =
+        "Until then the certificate that was replaced is accepted: this client's files have to be handed out again.";
+    add(page, "certificate_old_accepted_until_timestamp_seconds", help, old);
 }
 
 fn add_endpoints(page: &mut String, status: &Status) {

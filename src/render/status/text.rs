@@ -1,5 +1,6 @@
 //! A status for people: each certificate with its dates, each endpoint with what it answers, then what the next run does.
 
+use super::super::json::JsonRotation;
 use super::super::page::{CHANGED, PLAIN, Page, REMOVED, STRONG};
 use super::super::{text, words};
 use super::{AnswerKind, CertificateFacts, CertificateStatus, EndpointStatus, Standing, Status, TrialStatus};
@@ -17,6 +18,9 @@ pub fn text(status: &Status) -> String {
         page.line(0, STRONG, &format!("trusted too  {}", status.ca.path));
         add_facts(&mut page, facts);
         page.gap();
+    }
+    if let Some(rotation) = &status.rotation {
+        add_rotation(&mut page, rotation);
     }
     add_certificate(&mut page, "server", &status.server);
     for client in &status.clients {
@@ -47,6 +51,14 @@ fn add_certificate(page: &mut Page, name: &str, status: &CertificateStatus) {
     if status.signed_by_ca == Some(false) {
         page.line(2, REMOVED, "this CA did not sign it");
     }
+    if let Some(until) = status.old_accepted_until {
+        let until = words::moment(until.0);
+        page.line(
+            2,
+            CHANGED,
+            &format!("{:<13}to be handed out again; the one before is accepted until {until}", "files"),
+        );
+    }
     if status.key_is_elsewhere {
         page.line(2, PLAIN, &format!("{:<13}{}", "key", "not on this host"));
     }
@@ -68,6 +80,24 @@ fn add_facts(page: &mut Page, facts: &CertificateFacts) {
         _ => (PLAIN, format!("{days} days left")),
     };
     page.line(2, style, &format!("{:<13}{}, {left}", "until", words::moment(facts.not_after.0)));
+}
+
+fn add_rotation(page: &mut Page, rotation: &JsonRotation) {
+    let next = match rotation.phase {
+        "introduced" => "the next CA is trusted too, and signs from",
+        "switched" => "the CA before is trusted still, until",
+        _ => "its replacement begins by itself at",
+    };
+    let line = format!("{:<13}{}; {next} {}", "generation", rotation.generation, rotation.due);
+    page.line(2, PLAIN, &line);
+    for holder in &rotation.holders {
+        let line = format!(
+            "{:<13}client {} may hold a certificate of the CA before, until {}",
+            "", holder.client, holder.until
+        );
+        page.line(2, CHANGED, &line);
+    }
+    page.gap();
 }
 
 fn add_endpoint(page: &mut Page, status: &EndpointStatus) {
