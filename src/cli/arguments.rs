@@ -120,6 +120,14 @@ pub struct Target {
     pub root: Option<PathBuf>,
 }
 
+/// What becomes of keys, for `plan` and `apply` alike.
+#[derive(Args)]
+pub struct Keys {
+    /// With `state: absent`: delete the CA, its key and all that it signed, too
+    #[arg(long)]
+    pub delete_keys: bool,
+}
+
 #[derive(Args)]
 pub struct Plan {
     #[command(flatten)]
@@ -132,9 +140,8 @@ pub struct Plan {
     /// Plan as if it were this time, RFC 3339 (2027-01-31T00:00:00Z)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub now: Option<OffsetDateTime>,
-    /// With `state: absent`: delete the CA, its key and all that it signed, too
-    #[arg(long)]
-    pub delete_keys: bool,
+    #[command(flatten)]
+    pub keys: Keys,
     /// Print nothing where nothing would change
     #[arg(long, short)]
     pub quiet: bool,
@@ -149,9 +156,8 @@ pub struct Apply {
     /// Restart dockerd even where running containers stop with it
     #[arg(long)]
     pub allow_restart: bool,
-    /// With `state: absent`: delete the CA, its key and all that it signed, too
-    #[arg(long)]
-    pub delete_keys: bool,
+    #[command(flatten)]
+    pub keys: Keys,
     /// Exit with 2 where something was changed
     #[arg(long)]
     pub detailed_exitcode: bool,
