@@ -65,7 +65,7 @@ fn the_crontab_is_well_formed() {
     for (times, user, command) in lines {
         let limits = [59, 23, 31, 12, 7];
         for (time, limit) in times.iter().zip(limits) {
-            let time = time.strip_prefix("*/").unwrap_or(&time);
+            let time = time.strip_prefix("*/").unwrap_or(time);
             assert!(time == "*" || time.parse::<u32>().is_ok_and(|time| time <= limit), "{time}");
         }
         assert_eq!(user, "root");

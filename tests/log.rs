@@ -128,7 +128,8 @@ fn what_was_put_back_undone_and_gone_back_from_is_told() {
 /// The renewal goes before the log; who looks at standard error hears of it.
 #[test]
 fn a_log_that_cant_be_written_stops_nothing() {
-    let spoil: [(&str, fn(&Path)); 4] = [
+    type Spoil = fn(&Path);
+    let spoil: [(&str, Spoil); 4] = [
         ("a folder", |log| fs::create_dir(log).unwrap()),
         ("a symlink", |log| symlink("/dev/null", log).unwrap()),
         ("another name", |log| {
@@ -162,7 +163,8 @@ fn a_log_that_cant_be_written_stops_nothing() {
 
 #[test]
 fn a_line_is_one_write_and_stays_short() {
-    let clients: String = (0..500).map(|index| format!("  - {{name: client-{index}}}\n")).collect();
+    let clients: Vec<String> = (0..500).map(|index| format!("  - {{name: client-{index}}}\n")).collect();
+    let clients = clients.concat();
     let site = Site::of(&["debian"], &format!("{}{clients}", MANIFEST.replace(" [{name: ci}]", "")));
     let log = site.file(LOG);
     let (trace, ran) = site.traced(&["-e", "trace=write,writev,pwrite64,ftruncate"], &["apply", "host.yaml"]);
