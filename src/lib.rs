@@ -14,6 +14,7 @@ mod desired;
 #[doc(hidden)]
 pub mod fuzzing;
 mod host;
+mod import;
 mod manifest;
 mod observed;
 mod pki;

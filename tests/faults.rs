@@ -305,3 +305,25 @@ fn a_rollback_loses_its_disk_at_every_step() {
     disk_breaks_at_every_step("a rollback", &scenario, &GROWING, "ENOSPC");
     disk_breaks_at_every_step("a rollback", &scenario, &WRITING, "EROFS");
 }
+
+#[test]
+fn a_host_that_is_left_fails_at_every_step() {
+    fail_at_every_step("leaving", &Scenario::leaving());
+    fail_at_every_step("leaving with the keys", &Scenario::leaving_with_keys());
+}
+
+#[test]
+fn a_host_that_is_left_is_killed_at_every_step() {
+    let scenario = Scenario::leaving();
+    kill_at_every_step("leaving", &scenario);
+    kill_recover_at_every_step("leaving", &scenario);
+}
+
+#[test]
+fn a_host_that_is_left_loses_its_disk_at_every_step() {
+    for (what, scenario) in [("leaving", Scenario::leaving()), ("leaving with the keys", Scenario::leaving_with_keys())]
+    {
+        disk_breaks_at_every_step(what, &scenario, &GROWING, "ENOSPC");
+        disk_breaks_at_every_step(what, &scenario, &WRITING, "EROFS");
+    }
+}

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use support::{Dockseal, Ran};
 
-const COMMANDS: [&str; 10] =
-    ["validate", "plan", "apply", "rollback", "recover", "status", "sign", "schema", "completions", "man"];
+const COMMANDS: [&str; 11] =
+    ["validate", "plan", "apply", "rollback", "recover", "import", "status", "sign", "schema", "completions", "man"];
 
 #[test]
 fn no_command_is_left_out() {

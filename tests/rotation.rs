@@ -157,6 +157,21 @@ fn a_ca_near_its_end_is_replaced_by_itself() {
     assert!(site.apply_at("2030-04-27 00:00:00").ok().stdout.contains("the CA of generation 3"));
 }
 
+/// A manifest that is silent about the name takes the CA that is there, whatever it is called, and replaces it too.
+#[test]
+fn a_ca_of_any_name_is_replaced() {
+    let site = site("common_name: Somebody's CA");
+    site.apply().ok();
+    site.manifest(MANIFEST);
+    site.dockseal(["plan"]).run().ok();
+    site.manifest(&rotating("rotate: {generation: 2}"));
+    let any = "Somebody's CA";
+    for holds in [vec![any, TWO], vec![TWO, any], vec![TWO], vec![TWO]] {
+        site.dockseal(["apply", "--advance"]).run().ok();
+        assert_eq!(bundle(&site, "ca.pem"), holds);
+    }
+}
+
 /// A key that is kept in a safe is not replaced by one on the host.
 #[test]
 fn a_ca_whose_key_is_elsewhere_is_not_replaced_by_itself() {

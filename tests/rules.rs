@@ -90,6 +90,10 @@ fn rule_03_a_file_appears_whole_with_its_final_mode_and_keys_are_0600_from_their
     let (trace, ran) = site.traced(&["-e", calls, "-e", "status=successful"], &["apply", "host.yaml"]);
     ran.ok();
     let calls: Vec<&str> = trace.lines().filter_map(|line| line.split_once(' ').map(|(_, call)| call.trim())).collect();
+    // The log alone grows.
+    let (logged, calls): (Vec<&str>, Vec<&str>) = calls.iter().partition(|call| call.contains("/var/log"));
+    let logged: Vec<&&str> = logged.iter().filter(|call| call.contains("O_CREAT")).collect();
+    assert!(logged.len() == 1 && logged[0].contains("O_APPEND") && logged[0].contains("0600)"), "{logged:#?}");
     // The journal, and what a rollback needs: for root alone, by the same rules.
     let (own, in_root): (Vec<&str>, Vec<&str>) =
         calls.iter().filter(|call| call.contains("/root/")).partition(|call| call.contains("/var/lib/dockseal"));

@@ -64,6 +64,8 @@ impl Places {
     /// Every file, and every name. Keys stand in their own files and in what a rollback brings back, for root alone; the
     /// passphrase in its own.
     fn look_into(&mut self, site: &Site) {
+        // No part of a tree.
+        self.add("the log", fs::read(site.file("var/log/dockseal.jsonl")).unwrap_or_default());
         for (path, node) in &site.tree().0 {
             self.add("a file's name", path.as_bytes());
             let holds_keys =
@@ -222,6 +224,7 @@ fn a_planted_secret_is_found() {
     let key = fs::read(site.file("etc/docker/tls/server-key.pem")).unwrap();
     for planted in [key.as_slice(), PASSPHRASE.as_bytes()] {
         let mut places = Places::default();
+        assert!(site.text("var/log/dockseal.jsonl").lines().count() == 1, "there is no log to look into");
         put(&site.file("var/lib/dockseal/x"), planted);
         places.look_into(&site);
         let secrets = secrets(&site);
@@ -323,7 +326,7 @@ fn a_live_run_leaves_nothing_and_tells_its_children_nothing() {
     places.see(&held);
     places.add("the journal", host.sh("journalctl --no-pager -b").ok().stdout);
     let files =
-        host.sh("find /var/lib/dockseal /etc/systemd /etc/docker -type f ! -name '*key.pem' -exec cat {} + || :");
+        host.sh("find /var/lib/dockseal /var/log/dockseal.jsonl /etc/systemd /etc/docker -type f ! -name '*key.pem' -exec cat {} + || :");
     places.add("files of the host", files.ok().stdout);
     places.assert_free_of(&secrets);
 }

@@ -14,12 +14,13 @@ pub struct Attempt<'r> {
     /// `None` where no service is touched.
     pub dockerd: Option<Dockerd>,
     done: Done,
+    has_begun: bool,
 }
 
 impl<'r> Attempt<'r> {
     /// Nothing is done yet.
     pub fn new(journal: Journal<'r>, roots: &'r Roots<'r>, dockerd: Option<Dockerd>) -> Self {
-        Self { journal, layers: Layers::new(roots), dockerd, done: Done::default() }
+        Self { journal, layers: Layers::new(roots), dockerd, done: Done::default(), has_begun: false }
     }
 
     /// Does it. Where that fails, everything is put back.
@@ -34,8 +35,9 @@ impl<'r> Attempt<'r> {
                 let back = put_back(&mut self.layers, daemon_json, self.dockerd.as_ref(), self.done);
                 let back = back.and_then(|()| Ok(self.journal.abandon()?));
                 let unit = self.dockerd.map(|dockerd| dockerd.unit);
+                let as_it_was = if self.has_begun { Ending::PutBack } else { Ending::AsItWas };
                 let broken = |failure| Ending::Broken { failure: Box::new(failure), unit };
-                Err(ApplyError::new(cause, back.map_or_else(broken, |()| Ending::AsItWas)))
+                Err(ApplyError::new(cause, back.map_or_else(broken, |()| as_it_was)))
             }
         }
     }
@@ -43,6 +45,7 @@ impl<'r> Attempt<'r> {
     /// Everything that is staged appears, and systemd and dockerd take it in: at most one restart.
     pub fn commit(&mut self) -> Result<(), Cause> {
         self.journal.begin(self.layers.taken(), self.dockerd.clone(), |folder| self.layers.sync(folder))?;
+        self.has_begun = true;
         if let (Some(dockerd), true) = (&self.dockerd, self.layers.first.is_some()) {
             self.done.daemon = Touched::Reloaded;
             self.layers.commit_first(&self.journal.heading().daemon_json)?;

@@ -21,8 +21,10 @@ pub struct ApplyError {
 /// What a failed apply left behind.
 #[derive(Debug)]
 pub enum Ending {
-    /// The host as it was.
+    /// The host as it was: nothing had changed yet.
     AsItWas,
+    /// The host as it was, after a change that was put back.
+    PutBack,
     /// The host in a condition that a person has to look at: it could not be put back.
     Broken {
         /// Why not.

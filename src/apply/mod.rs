@@ -44,7 +44,7 @@ use journal::{Heading, Journal};
 use layers::Roots;
 pub use passphrase::read as read_passphrase;
 pub use recover::{Moment, Recovered, is_interrupted, recover};
-pub use rollback::Rollback;
+pub use rollback::{Rollback, RolledBack};
 
 /// What an apply works with.
 pub struct Apply<'a> {

@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 use super::attempt::Attempt;
 use super::issue::{Issuer, SECRET_MODE, Write, read};
 use super::layers::{Layers, Roots};
-use super::previous::Recording;
+use super::previous::{PREVIOUS, Recording};
 use super::transaction::{NewFile, PUBLIC_MODE, Transaction};
 use super::{Apply, Cause, request, validate};
-use crate::desired::OWN_FOLDER;
+use crate::desired::{Leaving, OWN_FOLDER};
 use crate::host::Root;
 use crate::plan::{After, Change, DaemonStep, IssueKey, Resource};
 
@@ -25,7 +25,11 @@ pub fn stage<'r>(
     let Attempt { journal, layers, dockerd, .. } = attempt;
     journal.stage(folders(apply))?;
     let mut stager = Stager {
-        record: Recording::begin(apply, journal.heading().clone(), dockerd.clone(), &mut layers.main)?,
+        record: match apply.desired.leaving {
+            // A copy of the keys would be the opposite of what was asked for.
+            Some(Leaving::DeleteKeys) => None,
+            _ => Some(Recording::begin(apply, journal.heading().clone(), dockerd.clone(), &mut layers.main)?),
+        },
         files: &mut layers.main,
         root: apply.root,
     };
@@ -44,8 +48,13 @@ pub fn stage<'r>(
             stager.files.date(&change.path, apply.now)?;
         }
     }
-    stager.record.add_others(&apply.plan.changes)?;
-    stager.record.finish()?;
+    match stager.record {
+        Some(mut record) => {
+            record.add_others(&apply.plan.changes)?;
+            record.finish()?;
+        }
+        None => forget_previous(apply, stager.files)?,
+    }
     validate::with_dockerd(apply, &layers.main)?;
     stage_live_restore(apply, roots, layers)
 }
@@ -57,12 +66,14 @@ const PIECE: usize = 64;
 struct Stager<'s, 'r> {
     root: &'s Root,
     files: &'s mut Transaction<'r>,
-    record: Recording<'s>,
+    record: Option<Recording<'s>>,
 }
 
 impl Stager<'_, '_> {
     fn write(&mut self, new: &[NewFile<'_>]) -> Result<(), Cause> {
-        self.record.add(new)?;
+        if let Some(record) = &mut self.record {
+            record.add(new)?;
+        }
         Ok(self.files.write_all(new)?)
     }
 
@@ -108,6 +119,15 @@ fn copied_keys(root: &Root, changes: &[&Change]) -> Result<BTreeMap<PathBuf, Zer
         _ => None,
     });
     copied.map(|(to, from)| Ok((to, read(root, from)?))).collect()
+}
+
+/// What an earlier change has kept for a rollback goes with the keys that are in it.
+fn forget_previous(apply: &Apply<'_>, files: &mut Transaction<'_>) -> Result<(), Cause> {
+    let path = Path::new(PREVIOUS);
+    match apply.root.look(path)? {
+        Some((_, found)) => Ok(files.remove(path, found.stamp)?),
+        None => Ok(()),
+    }
 }
 
 /// Where files appear beside targets.

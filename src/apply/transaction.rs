@@ -211,7 +211,8 @@ impl<'r> Transaction<'r> {
         for step in &self.steps {
             self.root.keep(step)?;
         }
-        for folder in &self.emptied {
+        // The inner ones first: an outer one may be empty by that.
+        for folder in self.emptied.iter().rev() {
             self.root.keep(&Step::RemoveFolder { path: folder.clone() })?;
         }
         Ok(())

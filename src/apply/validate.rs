@@ -54,7 +54,8 @@ fn text_with_staged_paths(apply: &Apply, files: &Transaction) -> Option<String> 
     let text = planned.or(found)?;
     let mut patch = Map::new();
     for key in FILE_KEYS {
-        let target = apply.desired.daemon.patch.get(key).and_then(Value::as_str)?;
+        // Where all of it goes, the patch names none.
+        let Some(target) = apply.desired.daemon.patch.get(key).and_then(Value::as_str) else { continue };
         if let Some(staged) = files.staged(Path::new(target)) {
             patch.insert(key.to_owned(), json!(staged));
         }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::arguments::Apply as Arguments;
 use super::failure::say_failure;
+use super::log::Log;
 use super::progress::Progress;
 use super::recover::recover;
 use super::session::{Session, may_change};
@@ -13,12 +14,13 @@ use crate::host::Lock;
 use crate::manifest::RestartPolicy;
 use crate::observed::Observed;
 use crate::plan::{DaemonStep, Plan};
+use crate::render::log::PlanTold;
 use crate::render::{Page, text};
 
 /// Does it.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     let Some(mut session) = Session::open(&arguments.target, None, true) else { return Ok(Exit::Error) };
-    if !may_change(&session.root) {
+    if !session.takes_delete_keys(arguments.keys.delete_keys) || !may_change(&session.root) {
         return Ok(Exit::Error);
     }
     if arguments.allow_restart && session.desired.unit.restart == RestartPolicy::Safe {
@@ -32,7 +34,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
             return Ok(Exit::Error);
         }
     };
-    if let Err(error) = recover(&session.root, Moment::Now) {
+    let host = session.desired.host.clone();
+    let log = Log { root: &session.root, command: "apply", host: Some(&host), began: session.now };
+    if let Err(error) = recover(&log, Moment::Now) {
         return Ok(say_failure(&error));
     }
     let (mut observed, plan) = match session.compare() {
@@ -55,14 +59,21 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
         return Ok(Exit::Done);
     }
     let waiting = plan.waiting.len();
-    let is_proven = plan.activation.daemon != DaemonStep::Stay;
+    // Whether nobody listens any more takes no handshake.
+    let is_proven = plan.activation.daemon != DaemonStep::Stay && session.desired.leaving.is_none();
+    // The apply drops them before its proof.
+    let changes = PlanTold::new(&plan);
     match carry_out(&session, &observed, plan) {
         Ok(()) => {
+            log.changed(changes);
             // The host has changed, whether or not somebody still reads.
             let _ = out.write_all(text::applied(is_proven, waiting).as_bytes()).and_then(|()| out.flush());
             Ok(if arguments.detailed_exitcode { Exit::Changes } else { Exit::Done })
         }
-        Err(error) => Ok(say_failure(&error)),
+        Err(error) => {
+            log.failed(&error, Some(changes));
+            Ok(say_failure(&error))
+        }
     }
 }
 

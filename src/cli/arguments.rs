@@ -54,6 +54,12 @@ pub enum Command {
     /// do this first by themselves, and dockseal-recover.service does it before dockerd starts.
     #[command(after_help = help::RECOVER)]
     Recover(Recover),
+    /// Prints a manifest for a host that was set up by hand; changes nothing
+    ///
+    /// It reads daemon.json, the flags of docker.service, and the certificates and keys that they name, and says in comments
+    /// what a plan by the manifest would still change, and why.
+    #[command(after_help = help::IMPORT)]
+    Import(Import),
     /// Lists each certificate with its end, and each endpoint with what it answers
     #[command(after_help = help::STATUS)]
     Status(Status),
@@ -64,7 +70,7 @@ pub enum Command {
     /// requests/ on the host, where the next apply takes them in. All requests are signed, or none.
     #[command(after_help = help::SIGN)]
     Sign(Sign),
-    /// Prints the JSON schema of the manifest or of the JSON plan
+    /// Prints the JSON schema of the manifest, of the JSON plan or of the JSON status
     #[command(after_help = help::SCHEMA)]
     Schema {
         /// Of what
@@ -122,6 +128,14 @@ pub struct Target {
     pub root: Option<PathBuf>,
 }
 
+/// What becomes of keys, for `plan` and `apply` alike.
+#[derive(Args)]
+pub struct Keys {
+    /// With `state: absent`: delete the CA, its key and all that it signed, too
+    #[arg(long)]
+    pub delete_keys: bool,
+}
+
 #[derive(Args)]
 pub struct Plan {
     #[command(flatten)]
@@ -134,6 +148,8 @@ pub struct Plan {
     /// Plan as if it were this time, RFC 3339 (2027-01-31T00:00:00Z)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub now: Option<OffsetDateTime>,
+    #[command(flatten)]
+    pub keys: Keys,
     /// Print nothing where nothing would change
     #[arg(long, short)]
     pub quiet: bool,
@@ -148,6 +164,8 @@ pub struct Apply {
     /// Restart dockerd even where running containers stop with it
     #[arg(long)]
     pub allow_restart: bool,
+    #[command(flatten)]
+    pub keys: Keys,
     /// Exit with 2 where something was changed
     #[arg(long)]
     pub detailed_exitcode: bool,
@@ -186,9 +204,22 @@ pub struct Recover {
 }
 
 #[derive(Args)]
+pub struct Import {
+    /// Read this root instead of /, an image or a copy of a host's files
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+}
+
+#[derive(Args)]
 pub struct Status {
     #[command(flatten)]
     pub target: Target,
+    /// How the status is written
+    #[arg(long, value_enum, default_value_t = StatusFormat::Text)]
+    pub format: StatusFormat,
+    /// Count and plan as if it were this time, RFC 3339 (2027-01-31T00:00:00Z)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub now: Option<OffsetDateTime>,
 }
 
 #[derive(Args)]
@@ -225,11 +256,23 @@ pub enum Format {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+pub enum StatusFormat {
+    /// For people
+    Text,
+    /// For programs: dockseal.status/1
+    Json,
+    /// For Prometheus, by a textfile collector
+    Prometheus,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
 pub enum SchemaOf {
     /// The manifest
     Manifest,
     /// The JSON plan
     Plan,
+    /// The JSON status
+    Status,
 }
 
 fn parse_time(text: &str) -> Result<OffsetDateTime, String> {

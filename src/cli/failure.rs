@@ -9,7 +9,7 @@ pub fn say_failure(error: &ApplyError) -> Exit {
     let mut page = Page::default();
     add_cause(&mut page, &error.cause);
     let exit = match &error.ending {
-        Ending::AsItWas => {
+        Ending::AsItWas | Ending::PutBack => {
             text::add_note_text(&mut page, "the host is as it was");
             Exit::Error
         }

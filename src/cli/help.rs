@@ -62,11 +62,22 @@ Examples:
 Exit codes: 0 done or nothing to do, 1 error and nothing was done,
 3 the change could not be undone or finished: a person is needed.";
 
+/// `dockseal import --help`
+pub const IMPORT: &str = "\
+Examples:
+  sudo dockseal import > host.yaml                this host; then: sudo dockseal plan host.yaml
+  dockseal import --root /mnt/image > host.yaml   an image that is mounted there
+
+Exit codes: 0 a manifest was printed, 1 error. What was not understood is a comment, and a note on stderr.
+A host without TLS gets a manifest to begin with.";
+
 /// `dockseal status --help`
 pub const STATUS: &str = "\
 Examples:
   sudo dockseal status                            this host, /etc/dockseal/host.yaml
   dockseal status --root demo host.yaml           a rehearsal
+  dockseal status --format json                   for programs; `dockseal schema status` describes it
+  dockseal status --format prometheus             for node_exporter; see the README for the cron line
 
 Exit codes: 0 it could be told, 1 error. Drift is told and is no error: for that, ask `dockseal plan`.";
 
@@ -83,6 +94,7 @@ pub const SCHEMA: &str = "\
 Examples:
   dockseal schema > manifest.schema.json
   dockseal schema plan > plan.schema.json
+  dockseal schema status > status.schema.json
 
 An editor with a YAML language server checks and completes a manifest that begins with
   # yaml-language-server: $schema=manifest.schema.json";

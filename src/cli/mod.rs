@@ -4,6 +4,8 @@ mod apply;
 mod arguments;
 mod failure;
 mod help;
+mod import;
+mod log;
 mod man;
 mod plan;
 mod progress;
@@ -86,6 +88,7 @@ fn perform(command: Command) -> io::Result<Exit> {
         Command::Recover(arguments) => Ok(recover::run(&arguments)),
         Command::Rollback(arguments) => Ok(rollback::run(&arguments, &mut out)),
         Command::Sign(arguments) => sign::run(&arguments, &mut out),
+        Command::Import(arguments) => import::run(&arguments, &mut out),
         Command::Status(arguments) => status::run(&arguments, &mut out),
         Command::Schema { of } => schema::run(of, &mut out),
         Command::Completions { shell } => {

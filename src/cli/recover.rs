@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use time::OffsetDateTime;
+
 use super::arguments::Recover as Arguments;
 use super::failure::say_failure;
+use super::log::Log;
 use super::session::{may_change, open_root};
 use super::{Exit, say, say_error};
 use crate::apply::{self, ApplyError, Moment, Recovered};
@@ -26,15 +29,18 @@ pub fn run(arguments: &Arguments) -> Exit {
             return Exit::Error;
         }
     };
-    match recover(&root, moment) {
+    let log = Log { root: &root, command: "recover", host: None, began: OffsetDateTime::now_utc() };
+    match recover(&log, moment) {
         Ok(()) => Exit::Done,
         Err(error) => say_failure(&error),
     }
 }
 
-/// Undoes or finishes what an earlier run left, and says so.
-pub fn recover(root: &Root, moment: Moment) -> Result<(), ApplyError> {
-    if let Some(recovered) = apply::recover(root, moment)? {
+/// Undoes or finishes what an earlier run left, says so and logs it.
+pub fn recover(log: &Log, moment: Moment) -> Result<(), ApplyError> {
+    let recovered = apply::recover(log.root, moment).inspect_err(|error| log.failed(error, None))?;
+    if let Some(recovered) = recovered {
+        log.recovered(&recovered);
         let mut page = Page::default();
         text::add_note_text(&mut page, &words(&recovered));
         say(page);

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 
 use super::arguments::Rollback as Arguments;
 use super::failure::say_failure;
+use super::log::Log;
 use super::recover::recover;
 use super::session::{may_change, open_root};
 use super::{Exit, say_error};
@@ -23,17 +24,23 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Exit {
             return Exit::Error;
         }
     };
-    if let Err(error) = recover(&root, Moment::Now) {
+    let now = OffsetDateTime::now_utc();
+    let log = Log { root: &root, command: "rollback", host: None, began: now };
+    if let Err(error) = recover(&log, Moment::Now) {
         return say_failure(&error);
     }
-    let rollback = Rollback { root: &root, allow_restart: arguments.allow_restart, now: OffsetDateTime::now_utc() };
+    let rollback = Rollback { root: &root, allow_restart: arguments.allow_restart, now };
     match rollback.run() {
         Ok(back) => {
+            log.rolled_back(&back);
             // The host has changed, whether or not somebody still reads.
             let page = text::rolled_back(&back.heading.began, &back.files, back.restarted.as_deref());
             let _ = out.write_all(page.as_bytes()).and_then(|()| out.flush());
             Exit::Done
         }
-        Err(error) => say_failure(&error),
+        Err(error) => {
+            log.failed(&error, None);
+            say_failure(&error)
+        }
     }
 }

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::arguments::Target;
 use super::{say_error, validate};
-use crate::desired::Desired;
+use crate::desired::{Desired, Leaving};
 use crate::host::{self, Root};
 use crate::observed::{Authorities, Depth, ObserveError, Observed};
 use crate::plan::Plan;
@@ -56,6 +56,20 @@ impl Session {
                 None
             }
         }
+    }
+
+    /// Takes `--delete-keys` in; why it can't be has been told where the answer is no.
+    pub fn takes_delete_keys(&mut self, delete_keys: bool) -> bool {
+        if !delete_keys {
+            return true;
+        }
+        if self.desired.leaving.is_none() {
+            let hint = "a CA in use is never deleted; to take the host's settings off, write `state: absent`";
+            say_error("--delete-keys needs `state: absent` in the manifest", Some(hint));
+            return false;
+        }
+        self.desired.leaving = Some(Leaving::DeleteKeys);
+        true
     }
 
     /// Observes and compares. What runs is asked for only where it matters.

@@ -18,7 +18,8 @@ pub fn ca(manifest: &Manifest) -> DesiredCa {
     };
     let rotation =
         DesiredRotation { generation: ca.rotate.generation, overlap: ca.overlap.duration(), pace: Pace::default() };
-    DesiredCa { spec: spec.into(), issuer: ca.issuer.clone(), passphrase: ca.passphrase.clone(), rotation }
+    let is_named = ca.common_name.is_some() || ca.subject != Subject::default();
+    DesiredCa { spec: spec.into(), is_named, issuer: ca.issuer.clone(), passphrase: ca.passphrase.clone(), rotation }
 }
 
 pub fn server(manifest: &Manifest) -> CertSpec {

@@ -1,20 +1,29 @@
 //! Where each file stands on the host.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::manifest::Manifest;
+use crate::manifest::{AbsolutePath, Files, Manifest};
 
 /// Where a run keeps what it needs to undo itself, and what a rollback needs: for root alone.
 pub const OWN_FOLDER: &str = "/var/lib/dockseal";
+/// One line for each change of the host, in JSON.
+pub const LOG: &str = "/var/log/dockseal.jsonl";
 /// The journal of a change that is under way.
 pub const JOURNAL: &str = "/var/lib/dockseal/journal";
 /// The unit that undoes an interrupted change before dockerd starts.
 pub const RECOVER_UNIT: &str = "dockseal-recover.service";
 
+/// The name of the folder of all clients.
+pub const CLIENTS: &str = "clients";
+
 /// The paths that a manifest implies.
 #[derive(Clone, Debug)]
 pub struct Layout {
     directory: PathBuf,
+    files: Files,
+    /// Of the clients that have one of their own.
+    folders: BTreeMap<String, PathBuf>,
     drop_in: PathBuf,
     daemon_json: PathBuf,
     recover_unit: PathBuf,
@@ -48,27 +57,32 @@ impl Waiting {
 impl Layout {
     pub(super) fn new(manifest: &Manifest) -> Self {
         let folder = format!("/etc/systemd/system/{}.d", manifest.systemd.unit.as_str());
+        let folders = manifest.clients.iter().filter_map(|client| {
+            Some((client.name.as_str().to_owned(), client.directory.as_ref()?.as_path().to_owned()))
+        });
         Self {
             directory: manifest.directory.as_path().to_owned(),
+            files: manifest.files.clone(),
+            folders: folders.collect(),
             drop_in: Path::new(&folder).join(manifest.systemd.drop_in.as_str()),
             daemon_json: PathBuf::from("/etc/docker/daemon.json"),
             recover_unit: Path::new("/etc/systemd/system").join(RECOVER_UNIT),
         }
     }
 
-    /// The folder of the PEM files.
+    /// The folder of the PEM files that have no place of their own.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
     /// `ca.pem`: the CA certificate, and whatever else dockerd shall trust.
     pub fn ca_certificate(&self) -> PathBuf {
-        self.directory.join("ca.pem")
+        self.file(self.files.ca.as_ref(), "ca.pem")
     }
 
     /// `ca-key.pem`
     pub fn ca_key(&self) -> PathBuf {
-        self.directory.join("ca-key.pem")
+        self.file(self.files.ca_key.as_ref(), "ca-key.pem")
     }
 
     /// `ca-next-key.pem`: the key of a CA that is trusted and does not sign yet.
@@ -83,22 +97,48 @@ impl Layout {
 
     /// `server-cert.pem`
     pub fn server_certificate(&self) -> PathBuf {
-        self.directory.join("server-cert.pem")
+        self.file(self.files.server_certificate.as_ref(), "server-cert.pem")
     }
 
     /// `server-key.pem`
     pub fn server_key(&self) -> PathBuf {
-        self.directory.join("server-key.pem")
+        self.file(self.files.server_key.as_ref(), "server-key.pem")
     }
 
-    /// `clients`, which holds a folder for each client.
+    /// `clients`, which holds a folder for each client that has none of its own.
     pub fn clients(&self) -> PathBuf {
-        self.directory.join("clients")
+        self.directory.join(CLIENTS)
     }
 
     /// A client's folder: `DOCKER_CERT_PATH` as it is.
     pub fn client(&self, name: &str) -> PathBuf {
-        self.clients().join(name)
+        self.own_folder(name).map_or_else(|| self.clients().join(name), Path::to_owned)
+    }
+
+    /// A client's folder, where the manifest names one.
+    pub fn own_folder(&self, name: &str) -> Option<&Path> {
+        self.folders.get(name).map(PathBuf::as_path)
+    }
+
+    /// Whether something that the manifest places itself stands in a folder of that name in `clients`: then it is nobody's
+    /// leftover, whatever else it holds.
+    pub fn is_taken(&self, name: &str) -> bool {
+        let folder = self.clients().join(name);
+        self.folders().contains(&folder)
+    }
+
+    /// Every folder that a manifest's certificates and keys stand in, `clients/NAME` apart.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let files = [&self.files.ca, &self.files.ca_key, &self.files.server_certificate, &self.files.server_key];
+        let of_files = files.into_iter().flatten().filter_map(|file| file.as_path().parent().map(Path::to_owned));
+        let all = std::iter::once(self.directory.clone()).chain(of_files).chain(self.folders.values().cloned());
+        let mut folders: Vec<PathBuf> = Vec::new();
+        for folder in all {
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
+        folders
     }
 
     /// A client's copy of the CA certificate.
@@ -137,6 +177,10 @@ impl Layout {
         let ending = what.ending();
         let name = client.map_or_else(|| format!("server.{ending}"), |client| format!("client.{client}.{ending}"));
         self.requests().join(name)
+    }
+
+    fn file(&self, given: Option<&AbsolutePath>, name: &str) -> PathBuf {
+        given.map_or_else(|| self.directory.join(name), |path| path.as_path().to_owned())
     }
 
     /// dockerd's own configuration file.

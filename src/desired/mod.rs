@@ -6,10 +6,10 @@ mod daemon;
 mod generation;
 mod layout;
 
-use crate::manifest::{Endpoint, Issuer, Manifest, PassphraseSource, RestartPolicy};
+use crate::manifest::{Endpoint, Issuer, Manifest, PassphraseSource, RestartPolicy, State};
 use crate::pki::CertSpec;
 
-pub use layout::{JOURNAL, Layout, OWN_FOLDER, RECOVER_UNIT, Waiting};
+pub use layout::{CLIENTS, JOURNAL, LOG, Layout, OWN_FOLDER, RECOVER_UNIT, Waiting};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ use serde_json::{Map, Value};
 pub struct Desired {
     /// The host's DNS name.
     pub host: String,
+    /// Whether all of it goes off the host again; then the rest says what that is.
+    pub leaving: Option<Leaving>,
     /// Where each file stands.
     pub layout: Layout,
     /// The CA.
@@ -36,6 +38,15 @@ pub struct Desired {
     pub unit: DesiredUnit,
 }
 
+/// What becomes of the PEM files where everything else goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// They stay.
+    KeepKeys,
+    /// They go.
+    DeleteKeys,
+}
+
 /// The CA: its certificate and how its key is stored.
 #[derive(Clone, Debug)]
 pub struct DesiredCa {
@@ -43,6 +54,8 @@ pub struct DesiredCa {
     pub spec: Arc<CertSpec>,
     /// Who signs. With another than [`Issuer::Local`] the rest says nothing.
     pub issuer: Issuer,
+    /// Whether the manifest gives anything of the subject. Where it is silent, a CA that is there may be called anything.
+    pub is_named: bool,
     /// Where the passphrase of its key comes from; `None`: the key is stored unencrypted.
     pub passphrase: Option<PassphraseSource>,
     /// Its replacement.
@@ -122,6 +135,7 @@ impl Desired {
         let layout = Layout::new(manifest);
         Self {
             host: manifest.host.as_str().to_owned(),
+            leaving: (manifest.state == State::Absent).then_some(Leaving::KeepKeys),
             ca: certificate::ca(manifest),
             server: certificate::server(manifest).into(),
             clients: manifest.clients.iter().map(|client| certificate::client(manifest, client)).collect(),

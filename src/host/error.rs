@@ -50,6 +50,9 @@ pub enum FileCause {
     /// The name needed for a new or a saved file is taken by something that an earlier run did not leave.
     #[error("is in the way: {0} that no earlier run left there")]
     InTheWay(FileKind),
+    /// A log that others may write, or that has another name too.
+    #[error("is not trusted: it must be a file of this user alone, under one name")]
+    NotALog,
     /// Somebody else could change what is behind it.
     #[error("is not trusted: it {0}")]
     Distrusted(Why),
@@ -90,7 +93,9 @@ impl FileError {
             FileCause::NotPlain => Some("write the path from / on"),
             FileCause::TooLarge { .. } => Some("look at what it holds; nothing that belongs there is that large"),
             FileCause::Distrusted(_) => Some("let nobody but its user and root write there, or give another path"),
-            FileCause::NotAFolder(_) | FileCause::InTheWay(_) => Some("move it away, or give another path"),
+            FileCause::NotAFolder(_) | FileCause::InTheWay(_) | FileCause::NotALog => {
+                Some("move it away, or give another path")
+            }
             FileCause::ChangedMeanwhile => Some("plan again: someone else writes this file too"),
         }
     }

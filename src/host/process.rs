@@ -28,3 +28,26 @@ pub fn program() -> Option<PathBuf> {
 pub fn effective_user() -> u32 {
     geteuid().as_raw()
 }
+
+/// Who called sudo, where the name is a plain one: whoever sets variables by hand writes nothing else into a log.
+pub fn sudo_user() -> Option<String> {
+    std::env::var("SUDO_USER").ok().filter(|name| is_plain_user(name))
+}
+
+/// As useradd(8) takes them, capitals and dots included.
+fn is_plain_user(name: &str) -> bool {
+    let is_of_names = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    (1..=32).contains(&name.len()) && !name.starts_with('-') && name.chars().all(is_of_names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_plain_user;
+
+    #[test]
+    fn a_user_s_name_is_a_word() {
+        assert!(["alice", "a.b-c_1", "Bob"].into_iter().all(is_plain_user));
+        let long = "a".repeat(33);
+        assert!(!["", "-a", "a b", "a\n", "a\"", "é", &long].into_iter().any(is_plain_user));
+    }
+}

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::faults::Faults;
 use super::parts::{At, Parts};
+use super::paths;
 use super::problem::{Code, quoted};
 use super::validate::unsupported_format;
 use super::{AbsolutePath, DnsName, Endpoint};
@@ -26,6 +27,7 @@ pub(super) fn check(faults: &mut Faults) {
     common_names(faults, &parts);
     issuer(faults, &parts);
     names_of_clients(faults, &parts);
+    paths::check(faults);
     times(faults, &parts);
     sans(faults, &parts);
     daemon_keys(faults, &parts);

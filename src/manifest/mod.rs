@@ -4,9 +4,11 @@
 //! The types below are the format: the JSON schema is generated from them, their documentation is what an editor shows.
 
 mod check;
+mod common_name;
 mod decode;
 mod endpoint;
 mod faults;
+mod files;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod issuer;
@@ -16,6 +18,7 @@ mod name;
 mod nearest;
 mod parity;
 mod parts;
+mod paths;
 mod plain;
 mod problem;
 mod scalar;
@@ -37,6 +40,7 @@ use serde_json::{Map, Value};
 use crate::pki::KeyAlgorithm;
 
 pub use endpoint::Endpoint;
+pub use files::Files;
 pub use issuer::{Issuer, IssuerCommand};
 pub use name::{ClientName, DnsName};
 pub use problem::{Code, Problem, Problems};
@@ -59,12 +63,18 @@ pub struct Manifest {
     #[serde(deserialize_with = "format_one")]
     #[schemars(schema_with = "schema::format_one")]
     pub dockseal: u8,
+    /// Whether the host is sealed, or all that is Dockseal's goes off it again. Default: present.
+    #[serde(default, deserialize_with = "word")]
+    pub state: State,
     /// The host's DNS name: the server certificate's common name and its first SAN. At most 64 characters.
     #[schemars(length(max = 64))]
     pub host: DnsName,
     /// Where ca.pem, ca-key.pem, server-cert.pem, server-key.pem and clients/NAME/ stand.
     #[serde(default = "decode::directory")]
     pub directory: AbsolutePath,
+    /// Files that stand elsewhere; for a host that was set up by hand.
+    #[serde(default, deserialize_with = "object")]
+    pub files: Files,
     /// The CA that signs the server and the clients.
     #[serde(default, deserialize_with = "object")]
     pub ca: Ca,
@@ -93,6 +103,18 @@ impl Manifest {
     }
 }
 
+/// Whether the host is sealed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It is.
+    #[default]
+    Present,
+    /// It is not: the manifest's keys leave daemon.json, the drop-in goes, and dockerd is back on the unit's own line. The PEM
+    /// files stay; `apply --delete-keys` deletes them too.
+    Absent,
+}
+
 /// The CA.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -100,7 +122,7 @@ pub struct Ca {
     /// Who signs: `local`, this host's own CA (default); `external`, a CA elsewhere, which is waited for; or a command.
     /// With another than `local`, this host has no key of a CA, and the other fields here say nothing.
     pub issuer: Issuer,
-    /// Default: `<host> Docker CA`. At most 64 characters.
+    /// Default: `<host> Docker CA`, or whatever the CA is called that is there. At most 64 characters.
     #[serde(deserialize_with = "given_as::<CommonName, _, _>")]
     #[schemars(with = "CommonName")]
     pub common_name: Option<String>,
@@ -136,7 +158,7 @@ pub struct Rotate {
 }
 
 /// Attributes of the CA's subject beside the common name.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Subject {
     /// `C`: two letters, ISO 3166.
@@ -216,6 +238,11 @@ pub struct Sans {
 pub struct Client {
     /// Folder under clients/, common name and DNS SAN.
     pub name: ClientName,
+    /// The folder of its ca.pem, cert.pem and key.pem. Default: clients/NAME in `directory`. In the folder of the CA's
+    /// certificate the two share that ca.pem.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "AbsolutePath")]
+    pub directory: Option<AbsolutePath>,
     /// A PKCS#10 request; then the client's key never touches this host.
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "AbsolutePath")]

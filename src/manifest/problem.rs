@@ -94,6 +94,7 @@ codes! {
     MisspelledHosts = "misspelled-hosts": "`hosts` in other letters: dockerd does not know such a key.",
     DuplicateSan = "duplicate-san": "A subject alternative name is given twice.",
     DuplicateClient = "duplicate-client": "Two clients have the same name, but for upper and lower case.",
+    SharedPath = "shared-path": "Two things would stand at one path, or one inside of another that is a file.",
     KeyBesideCsr = "key-beside-csr": "A client has both `key` and `csr`, but the request brings its own key.",
     LeafOutlivesCa = "leaf-outlives-ca": "A certificate would be valid longer than the CA that signs it.",
     LeafSubjectEqualsCa = "leaf-subject-equals-ca": "A certificate with the CA's whole subject: OpenSSL takes it for self-signed.",

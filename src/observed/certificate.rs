@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::place::{Places, see, see_anywhere};
 use super::{ObserveError, Seen};
-use crate::desired::{Desired, DesiredClient, KeySource, Layout};
+use crate::desired::{CLIENTS, Desired, DesiredClient, KeySource, Layout};
 use crate::host::{Cost, Distrust, FileError, Place, Root, on_all_cores};
 use crate::pki::{CertFacts, Certificate, Fingerprint, PublicKey, Request, StoredKey};
 
@@ -94,25 +94,25 @@ pub struct Certificates {
 /// Reads them all, on all cores.
 pub fn read(root: &Root, desired: &Desired, places: &mut Places) -> Result<Certificates, ObserveError> {
     let layout = &desired.layout;
-    let place = places.enter(layout.directory())?;
+    let mut near = Near::enter(places, layout.directory())?;
     let mut pem = Vec::new();
-    let certificate = see(&place, layout.ca_certificate(), |bytes| {
+    let certificate = see(near.folder_of(&layout.ca_certificate())?, layout.ca_certificate(), |bytes| {
         bytes.clone_into(&mut pem);
         Certificate::parse_all(bytes).map_err(|error| unfit(&error, None))
     })?;
     let ca = ObservedCa {
         certificate,
-        key: see_key(&place, layout.ca_key())?,
-        next_key: see_key(&place, layout.ca_next_key())?,
-        old_key: see_key(&place, layout.ca_old_key())?,
+        key: near.see_key(layout.ca_key())?,
+        next_key: near.see_key(layout.ca_next_key())?,
+        old_key: near.see_key(layout.ca_old_key())?,
     };
     let trusted = ca.certificate.present().map(Vec::as_slice).unwrap_or_default();
     let original = ca.fingerprints().map(|fingerprints| Original { pem, fingerprints });
     let server = ObservedLeaf {
-        certificate: see_leaf(&place, layout.server_certificate(), trusted)?,
-        key: Some(see_key(&place, layout.server_key())?),
+        certificate: see_leaf(near.folder_of(&layout.server_certificate())?, layout.server_certificate(), trusted)?,
+        key: Some(near.see_key(layout.server_key())?),
     };
-    let all = place.enter(CLIENTS)?;
+    let all = near.folder(layout.directory())?.enter(CLIENTS)?;
     places.note(&all);
     let reader = Reader { root, layout, all: &all, trusted, original, barred: Mutex::default() };
     let clients = on_all_cores(&desired.clients, Cost::Small, |client| reader.client(client))?;
@@ -125,8 +125,35 @@ pub fn read(root: &Root, desired: &Desired, places: &mut Places) -> Result<Certi
     Ok(Certificates { ca, server, clients, orphans })
 }
 
-/// The name of the folder of all clients.
-const CLIENTS: &str = "clients";
+/// The folder of the file before: most files stand in one, which is then entered once.
+struct Near<'p, 'r> {
+    places: &'p mut Places<'r>,
+    path: PathBuf,
+    place: Place<'r>,
+}
+
+impl<'p, 'r> Near<'p, 'r> {
+    fn enter(places: &'p mut Places<'r>, folder: &Path) -> Result<Self, FileError> {
+        let place = places.enter(folder)?;
+        Ok(Self { places, path: folder.to_owned(), place })
+    }
+
+    fn folder(&mut self, path: &Path) -> Result<&Place<'r>, FileError> {
+        if self.path != path {
+            self.place = self.places.enter(path)?;
+            path.clone_into(&mut self.path);
+        }
+        Ok(&self.place)
+    }
+
+    fn folder_of(&mut self, file: &Path) -> Result<&Place<'r>, FileError> {
+        self.folder(file.parent().unwrap_or(Path::new("/")))
+    }
+
+    fn see_key(&mut self, path: PathBuf) -> Result<Seen<KeyFacts>, FileError> {
+        see_key(self.folder_of(&path)?, path)
+    }
+}
 
 /// `ca.pem` and what it holds, so that its copies need no parsing.
 struct Original {
@@ -148,7 +175,10 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn client(&self, client: &DesiredClient) -> Result<ObservedClient, FileError> {
         let (name, layout) = (&client.name, self.layout);
-        let place = self.all.enter(name)?;
+        let place = match layout.own_folder(name) {
+            Some(folder) => self.root.enter(folder)?,
+            None => self.all.enter(name)?,
+        };
         let certificate = see_leaf(&place, layout.client_certificate(name), self.trusted)?;
         let (key, request) = match &client.key {
             KeySource::Host => (Some(see_key(&place, layout.client_key(name))?), None),
@@ -175,6 +205,9 @@ impl Reader<'_> {
         let Place::Open(folder) = self.all else { return Ok(orphans) };
         for entry in folder.list()? {
             let Some(name) = entry.folder_name().filter(|name| !known.contains(name)) else { continue };
+            if layout.is_taken(name) {
+                continue;
+            }
             let place = self.all.enter(name)?;
             places.note(&place);
             let certificate = see_leaf(&place, layout.client_certificate(name), self.trusted)?;

@@ -4,6 +4,7 @@
 mod caller;
 mod certificate;
 mod daemon;
+mod left;
 mod place;
 mod program;
 mod request;
@@ -26,7 +27,7 @@ pub use certificate::{KeyFacts, LeafFacts, ObservedCa, ObservedClient, ObservedL
 pub use place::FILE_LIMIT;
 pub use request::{ObservedRequests, Pending};
 pub use served::{Answer, CallerKind, Depth, Served, Stranger, Trial};
-pub use service::{Containers, ServiceFacts, Systemd, containers, is_answering, read as read_service};
+pub use service::{Containers, LOCAL_SOCKETS, ServiceFacts, Systemd, containers, is_answering, read as read_service};
 pub use unit::files::ObservedUnit;
 
 /// What the host is.
@@ -141,9 +142,10 @@ impl Observed {
         let systemd = service::read(root, &desired.unit.name)?;
         let served = match &systemd {
             // Keys of the callers may be behind what is not trusted.
-            Systemd::Asked(service) if service.is_active() && places.distrusted.is_empty() => {
-                served::read(root, desired, &certificates, depth, authorities, now)?
-            }
+            Systemd::Asked(service) if service.is_active() && places.distrusted.is_empty() => match desired.leaving {
+                Some(_) => left::read(desired),
+                None => served::read(root, desired, &certificates, depth, authorities, now)?,
+            },
             _ => Vec::new(),
         };
         Ok(Self {

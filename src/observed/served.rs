@@ -22,9 +22,9 @@ use crate::manifest::Endpoint;
 use crate::pki::{Fingerprint, San};
 
 /// A handshake on the host itself takes milliseconds; a daemon that starves may take longer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// The one request that needs no version and changes nothing.
-const PING: &str = "/_ping";
+pub(super) const PING: &str = "/_ping";
 
 /// How much is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,7 +215,7 @@ impl Served {
     }
 }
 
-fn answer(outcome: Outcome) -> Answer {
+pub(super) fn answer(outcome: Outcome) -> Answer {
     match outcome {
         Outcome::Answered { status: 200, .. } => Answer::Admitted,
         Outcome::Answered { status, .. } => Answer::Refused(format!("answered with status {status}")),
@@ -225,7 +225,7 @@ fn answer(outcome: Outcome) -> Answer {
     }
 }
 
-fn ask_local(socket: &Path) -> Trial {
+pub(super) fn ask_local(socket: &Path) -> Trial {
     let answer = match host::ask_unix(socket, PING, ANSWER_WITHIN) {
         Ok(response) if response.status == 200 => Answer::Admitted,
         Ok(response) => Answer::Refused(format!("answered with status {}", response.status)),
@@ -235,7 +235,7 @@ fn ask_local(socket: &Path) -> Trial {
 }
 
 /// Where to reach an endpoint from the host itself: a wildcard address answers on the loopback.
-fn dial(host: &str, port: u16) -> Result<SocketAddr, String> {
+pub(super) fn dial(host: &str, port: u16) -> Result<SocketAddr, String> {
     match host.parse::<IpAddr>() {
         // dockerd binds `[::]` dual-stack, and a host may have IPv6 switched off.
         Ok(address) if address.is_unspecified() => Ok((Ipv4Addr::LOCALHOST, port).into()),

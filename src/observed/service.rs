@@ -11,6 +11,8 @@ use crate::host::{self, Root};
 
 /// Where the Docker API answers on every host with a local endpoint at the usual place.
 pub const LOCAL_SOCKET: &str = "/var/run/docker.sock";
+/// The names that this place goes by: `/var/run` is a link to `/run`.
+pub const LOCAL_SOCKETS: [&str; 2] = [LOCAL_SOCKET, "/run/docker.sock"];
 /// systemctl and a local API answer at once, or something is wrong.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// The properties asked for, in one call.

@@ -22,3 +22,5 @@ pub use spec::{
     Attribute, CertFacts, CertSpec, DistinguishedName, ExtendedKeyUsage, Fingerprint, KeyAlgorithm, PublicKey, Role,
     San,
 };
+#[cfg(test)]
+pub use spec::{KeyUsage, Serial};

@@ -8,6 +8,7 @@ use x509_parser::oid_registry::{
     OID_PKCS1_SHA384WITHRSA, OID_PKCS1_SHA512WITHRSA, OID_SIG_ECDSA_WITH_SHA256, OID_SIG_ECDSA_WITH_SHA384,
     OID_SIG_ECDSA_WITH_SHA512, OID_SIG_ED25519,
 };
+use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey as Parsed;
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
@@ -48,6 +49,22 @@ pub(super) fn public_key(info: &SubjectPublicKeyInfo<'_>) -> PublicKey {
         KeyKind::Rsa(_) | KeyKind::Other => None,
     };
     PublicKey { algorithm, spki: info.raw.to_vec() }
+}
+
+impl PublicKey {
+    /// The manifest's word for it; of an RSA key whose size has none, that of the next smaller one: docker:dind has made
+    /// keys of 4196 bits.
+    pub fn word(&self) -> Option<KeyAlgorithm> {
+        if self.algorithm.is_some() {
+            return self.algorithm;
+        }
+        match kind(&SubjectPublicKeyInfo::from_der(&self.spki).ok()?.1) {
+            KeyKind::Rsa(2048..3072) => Some(KeyAlgorithm::Rsa2048),
+            KeyKind::Rsa(3072..4096) => Some(KeyAlgorithm::Rsa3072),
+            KeyKind::Rsa(4096..=8192) => Some(KeyAlgorithm::Rsa4096),
+            _ => None,
+        }
+    }
 }
 
 /// What kind of key it is.

@@ -119,6 +119,12 @@ impl DistinguishedName {
         Self(vec![(Attribute::CommonName, name.to_owned())])
     }
 
+    /// The last common name, which is the one that Go reads.
+    pub fn common_name(&self) -> Option<&str> {
+        let mut attributes = self.0.iter().rev();
+        attributes.find(|(attribute, _)| *attribute == Attribute::CommonName).map(|(_, name)| name.as_str())
+    }
+
     /// Whether both hold the same attributes, in whatever order: `openssl req` and people differ in it.
     pub fn has_same_attributes(&self, other: &Self) -> bool {
         let sorted = |name: &Self| {

@@ -60,7 +60,7 @@ fn compare_found(
 ) -> Option<Signer> {
     let present = &bundle.first()?.facts;
     let path = &observed.ca.certificate.path;
-    let Some(standing) = Standing::of(desired, bundle) else {
+    let Some(standing) = Standing::of(desired, observed, bundle) else {
         let (found, wanted) = (present.subject.clone(), desired.ca.spec.subject.clone());
         draft.refusals.push(Refusal::CaSubjectDiffers { path: path.clone(), found, wanted });
         return Some(keep(desired, observed, (0, present), now, draft));
@@ -69,7 +69,7 @@ fn compare_found(
     let signer = match step {
         Step::Stay | Step::Introduce { .. } | Step::Retire => {
             let is_replaced = matches!(step, Step::Introduce { .. }) || standing.next.is_some();
-            if present.public_key.algorithm != Some(desired.ca.spec.key) && !is_replaced {
+            if present.public_key.word() != Some(desired.ca.spec.key) && !is_replaced {
                 let (found, wanted) = (present.public_key.algorithm, desired.ca.spec.key);
                 draft.refusals.push(Refusal::CaKeyAlgorithmDiffers { path: path.clone(), found, wanted });
             }
@@ -140,7 +140,7 @@ fn create(desired: &Desired, observed: &Observed, now: OffsetDateTime, draft: &m
         draft.refusals.push(Refusal::NoPassphrase { key: key.path.clone() });
     }
     if let Some(KeyFacts::Plain(public)) = key.present()
-        && public.algorithm != Some(desired.ca.spec.key)
+        && public.word() != Some(desired.ca.spec.key)
     {
         let (path, found, wanted) = (key.path.clone(), public.algorithm, desired.ca.spec.key);
         draft.refusals.push(Refusal::CaKeyAlgorithmDiffers { path, found, wanted });

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::Draft;
+use super::accepted;
 use super::attributes;
 use super::ca::{self, Signer};
 use super::change::{Action, After, Change, Issue, IssueKey, OldCopy, Party, Resource};
@@ -53,10 +54,29 @@ pub fn unfit(
     // Of the kind of its key nothing has to be said: that is judged where the key is made or brought.
     let source = KeySource::Request(std::path::PathBuf::new());
     let mut reasons = comparison.leaf_reasons(spec, found, &source, Some(key));
-    if found.facts.subject == ca.subject {
+    let facts = &found.facts;
+    // What was made by hand and works is left alone; what is made for this host is what was asked for.
+    let is_told = |told: fn(&Reason) -> bool| reasons.iter().any(told);
+    let subject = !facts.subject.has_same_attributes(&spec.subject)
+        && !is_told(|reason| matches!(reason, Reason::SubjectDiffers { .. }));
+    let usage = !has_usage(spec.role, facts) && !is_told(|reason| matches!(reason, Reason::UsageDiffers));
+    if subject {
+        reasons.push(Reason::SubjectDiffers { found: facts.subject.clone(), wanted: spec.subject.clone() });
+    }
+    if usage {
+        reasons.push(Reason::UsageDiffers);
+    }
+    if facts.subject == ca.subject {
         reasons.push(Reason::SubjectOfCa);
     }
     reasons
+}
+
+/// One purpose and no other.
+fn has_usage(role: Role, facts: &CertFacts) -> bool {
+    let wanted = if role == Role::Server { ExtendedKeyUsage::Server } else { ExtendedKeyUsage::Client };
+    let signs = facts.key_usage.is_none_or(|usage| usage.digital_signature);
+    signs && facts.extended_key_usage.as_deref() == Some(&[wanted])
 }
 
 struct Comparison<'a> {
@@ -92,7 +112,10 @@ impl<'a> Comparison<'a> {
         if let (false, Some(key)) = (reissued, &seen.leaf.key) {
             self.draft.change_attributes(Resource::ClientKey(name.clone()), key, attributes::SECRET, self.observed);
         }
-        self.client_ca(name, &seen.ca);
+        // In the folder of the CA's own certificate there is no copy.
+        if seen.ca.path != self.observed.ca.certificate.path {
+            self.client_ca(name, &seen.ca);
+        }
     }
 
     /// Whether a new certificate is planned.
@@ -182,7 +205,7 @@ impl<'a> Comparison<'a> {
 
     /// Whether the key that is there goes on, as the manifest allows: nothing speaks against the key itself.
     fn keeps_key(&self, spec: &CertSpec, key: &Seen<KeyFacts>, reasons: &[Reason]) -> bool {
-        let fits = matches!(key.present(), Some(KeyFacts::Plain(public)) if public.algorithm == Some(spec.key));
+        let fits = matches!(key.present(), Some(KeyFacts::Plain(public)) if public.word() == Some(spec.key));
         let is_another = reasons.iter().any(|reason| matches!(reason, Reason::KeyMismatch));
         spec.renewal.reuses_key && fits && !is_another && !self.signer.is_cut_off
     }
@@ -218,12 +241,14 @@ impl<'a> Comparison<'a> {
             Some(generation) if found.signed_by.is_some() => reasons.push(Reason::CaSwitched { generation }),
             _ => reasons.push(Reason::IssuerChanged),
         }
-        if !facts.subject.has_same_attributes(&spec.subject) {
+        let bundle = self.observed.ca.certificate.present();
+        let ca = self.signer.place.and_then(|place| Some(&bundle?.get(place)?.facts.subject));
+        if !accepted::is_subject(spec, facts, ca) {
             reasons.push(Reason::SubjectDiffers { found: facts.subject.clone(), wanted: spec.subject.clone() });
         }
         reasons.extend(sans_differ(spec, facts));
         let algorithm = facts.public_key.algorithm;
-        if *source == KeySource::Host && algorithm != Some(spec.key) {
+        if *source == KeySource::Host && facts.public_key.word() != Some(spec.key) {
             reasons.push(Reason::KeyAlgorithmDiffers { found: algorithm, wanted: spec.key });
         }
         if request.is_some_and(|key| *key != facts.public_key) {
@@ -232,7 +257,7 @@ impl<'a> Comparison<'a> {
         if facts.is_ca {
             reasons.push(Reason::LeafIsCa);
         }
-        if !has_usage(spec.role, facts) {
+        if !accepted::is_usage(spec.role, facts) {
             reasons.push(Reason::UsageDiffers);
         }
         reasons.extend(self.time_reason(spec, facts));
@@ -245,7 +270,7 @@ impl<'a> Comparison<'a> {
             Some(Reason::Expired { at: Moment(at) })
         } else if self.now < from {
             Some(Reason::NotYetValid { from: Moment(from) })
-        } else if at > ca_until {
+        } else if accepted::outlives(at, ca_until) {
             Some(Reason::OutlivesCa { ca_until: Moment(ca_until) })
         } else if self.now >= spec.renewal.due(from, at) && self.end_of(spec) > at {
             // Near the CA's end a new leaf would end no later than this one: then there is nothing to gain.
@@ -318,16 +343,6 @@ fn sans_differ(spec: &CertSpec, facts: &CertFacts) -> Option<Reason> {
     let without = |a: &BTreeSet<&San>, b: &BTreeSet<&San>| a.difference(b).map(|san| (*san).clone()).collect();
     let (added, removed): (Vec<San>, Vec<San>) = (without(&wanted, &found), without(&found, &wanted));
     (!added.is_empty() || !removed.is_empty()).then_some(Reason::SansDiffer { added, removed })
-}
-
-fn has_usage(role: Role, facts: &CertFacts) -> bool {
-    let wanted = match role {
-        Role::Ca => return facts.is_ca,
-        Role::Server => ExtendedKeyUsage::Server,
-        Role::Client => ExtendedKeyUsage::Client,
-    };
-    let signs = facts.key_usage.is_none_or(|usage| usage.digital_signature);
-    signs && facts.extended_key_usage.as_deref() == Some(&[wanted])
 }
 
 /// Why the key calls for a new pair, whatever the certificate says.

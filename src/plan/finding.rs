@@ -13,6 +13,13 @@ use crate::pki::{DistinguishedName, KeyAlgorithm};
 /// Why nothing can be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
+    /// Without the drop-in, the unit's own line would listen on TCP for everybody.
+    WouldOpen {
+        /// As it is spelled.
+        flag: String,
+        /// Where.
+        origin: Origin,
+    },
     /// On the way to a folder that is written in stands what somebody else could change.
     Distrusted(Distrust),
     /// Somebody else could have written a file that everything else is measured by.
@@ -213,6 +220,18 @@ impl Refusal {
 /// What a person should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
+    /// `state: absent` leaves the CA's key where it is.
+    KeysKept {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The unit's own line, which dockerd goes back to, listens on TCP.
+    LineListens {
+        /// As it is spelled.
+        flag: String,
+        /// Where.
+        origin: Origin,
+    },
     /// Another root is worked on: no service is touched.
     ServicesLeftAlone,
     /// systemd does not run here.

@@ -1,6 +1,7 @@
 //! The difference between what the host shall be and what it is. Pure: the same inputs give the same plan, byte for byte,
 //! wherever and whenever it is made.
 
+mod accepted;
 mod attributes;
 mod ca;
 mod certificate;
@@ -11,6 +12,7 @@ pub mod drop_in;
 mod elsewhere;
 mod finding;
 mod flag_conflict;
+mod leaving;
 mod reason;
 mod recover;
 mod replace_ca;
@@ -90,14 +92,23 @@ impl Plan {
     pub fn new(desired: &Desired, observed: &Observed, now: OffsetDateTime) -> Self {
         let mut draft = Draft::default();
         trust::judge(observed, &mut draft);
-        certificate::compare(desired, observed, now, &mut draft);
-        let activation = if request::holds_back(observed, &draft) {
+        if desired.leaving.is_none() {
+            certificate::compare(desired, observed, now, &mut draft);
+        }
+        let activation = if request::holds_back(observed, &draft) && desired.leaving.is_none() {
             // dockerd would not start.
             draft.notes.push(Note::NotSealedYet);
             Activation::none(desired)
         } else {
             let daemon = daemon::compare(desired, observed, &mut draft);
-            let unit = unit::compare(desired, observed, &daemon, &mut draft);
+            let unit = match desired.leaving {
+                Some(leaving) => {
+                    let unit = leaving::unit(desired, observed, &daemon, &mut draft);
+                    leaving::files(leaving, observed, &mut draft);
+                    unit
+                }
+                None => unit::compare(desired, observed, &daemon, &mut draft),
+            };
             restart::decide(desired, observed, &daemon, &unit, &mut draft)
         };
         Self {

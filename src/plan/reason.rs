@@ -64,6 +64,8 @@ pub enum Reason {
         #[schemars(with = "String")]
         at: Moment,
     },
+    /// The manifest says `state: absent`.
+    StateAbsent,
     /// `systemd.recover` is false.
     RecoverSwitchedOff,
     /// Its end has passed.
@@ -182,6 +184,11 @@ pub enum Reason {
         endpoint: String,
         /// What was seen.
         error: String,
+    },
+    /// Somebody listens there, where nobody should any more.
+    EndpointOpen {
+        /// `tcp://…`
+        endpoint: String,
     },
     /// A name of the certificate does not verify.
     NameRefused {

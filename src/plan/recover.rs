@@ -43,9 +43,9 @@ fn text(desired: &Desired, program: &str) -> String {
          ConditionPathExists={JOURNAL}\n",
     );
     let daemon_json = desired.layout.daemon_json();
-    let folders = [Path::new(OWN_FOLDER), daemon_json.parent().unwrap_or(Path::new("/")), desired.layout.directory()];
-    for folder in folders {
-        let _ = writeln!(text, "RequiresMountsFor={}", quoted(folder));
+    let own = [Path::new(OWN_FOLDER), daemon_json.parent().unwrap_or(Path::new("/"))].map(Path::to_owned);
+    for folder in own.into_iter().chain(desired.layout.folders()) {
+        let _ = writeln!(text, "RequiresMountsFor={}", quoted(&folder));
     }
     let _ = write!(
         text,

@@ -5,7 +5,7 @@ use super::daemon::DaemonDifference;
 use super::finding::{Note, Refusal};
 use super::reason::Reason;
 use super::unit::UnitDifference;
-use super::{Draft, served};
+use super::{Draft, leaving, served};
 use crate::desired::Desired;
 use crate::manifest::{Endpoint, RestartPolicy};
 use crate::observed::{Containers, Observed, ServiceFacts, Systemd};
@@ -165,7 +165,10 @@ fn restart_reasons(
         reasons.push(Reason::ServiceFailed { active: service.active.clone() });
     }
     if reasons.is_empty() && desired.unit.restart != RestartPolicy::Never {
-        reasons = served::compare(observed, &draft.changes, &draft.waiting);
+        reasons = match desired.leaving {
+            Some(_) => leaving::served(observed, unit),
+            None => served::compare(observed, &draft.changes, &draft.waiting),
+        };
     }
     reasons
 }
@@ -237,7 +240,8 @@ fn judge_swarm(observed: &Observed, daemon: &DaemonDifference, draft: &mut Draft
 /// dockerd removes a socket path that it bound itself when it stops, and docker.socket, still running, would then listen
 /// on a path that is gone.
 fn needs_socket(desired: &Desired, observed: &Observed, daemon: &DaemonDifference, unit: &UnitDifference) -> bool {
-    let wants_fd = desired.daemon.endpoints.iter().any(|endpoint| matches!(endpoint, Endpoint::Fd(_)));
+    let is_fd = |endpoint: &Endpoint| matches!(endpoint, Endpoint::Fd(_));
+    let wants_fd = desired.leaving.is_some() || desired.daemon.endpoints.iter().any(is_fd);
     let has_socket = observed.service().is_some_and(|service| service.has_socket);
     wants_fd && has_socket && (daemon.bound_socket || unit.flags.bound_socket)
 }

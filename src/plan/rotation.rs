@@ -9,8 +9,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::reason::Moment;
 use crate::desired::{Desired, Pace};
-use crate::observed::{Answer, CallerKind, Observed};
-use crate::pki::{CertSpec, Certificate};
+use crate::observed::{Answer, CallerKind, Found, KeyFacts, Observed};
+use crate::pki::{CertFacts, CertSpec, Certificate};
 
 /// A CA is not replaced by itself before this part of its life has passed.
 const EARLIEST_PART: i32 = 2;
@@ -81,15 +81,19 @@ pub enum Phase {
 }
 
 impl Standing {
-    /// `None` where the CA that signs is not of the manifest's name.
-    pub fn of(desired: &Desired, bundle: &[Certificate]) -> Option<Self> {
+    /// `None` where the CA that signs is not of the manifest's name. A manifest that is silent about the name takes the one
+    /// that is there for the first.
+    pub fn of(desired: &Desired, observed: &Observed, bundle: &[Certificate]) -> Option<Self> {
+        let first = bundle.first()?;
         let generation_of = |ca: &Certificate| desired.ca.generation_of(&ca.facts.subject);
-        let generation = generation_of(bundle.first()?)?;
+        let is_any_name = !desired.ca.is_named && !is_a_leafs(desired, &first.facts);
+        let generation = generation_of(first).or(is_any_name.then_some(1))?;
         let (mut next, mut old) = (None, Vec::new());
         for (place, ca) in bundle.iter().enumerate().skip(1) {
             match generation_of(ca) {
                 Some(later) if later > generation => next = next.or(Some((place, later))),
                 Some(earlier) if earlier < generation => old.push(place),
+                None if is_any_name && generation > 1 && has_signed(observed, place, ca) => old.push(place),
                 // Others are trusted by somebody's will.
                 _ => {}
             }
@@ -131,8 +135,7 @@ impl Standing {
             (Phase::Steady, _) if wanted.generation > self.generation => {
                 Step::Introduce { generation: wanted.generation, ca_until: None }
             }
-            // A key that is kept elsewhere is not replaced by one on this host unasked.
-            (Phase::Steady, _) if now >= due && !observed.ca.key.is_missing() => {
+            (Phase::Steady, _) if now >= due && can_replace(desired, observed) => {
                 Step::Introduce { generation: later, ca_until: Some(Moment(signing.not_after)) }
             }
             _ => Step::Stay,
@@ -157,6 +160,27 @@ impl Standing {
             holders.extend(until.map(|until| (client.name.clone(), until)));
         }
         holders
+    }
+}
+
+/// OpenSSL takes a leaf that has its CA's name for self-signed.
+fn is_a_leafs(desired: &Desired, ca: &CertFacts) -> bool {
+    leaves(desired).any(|leaf| leaf.subject.has_same_attributes(&ca.subject))
+}
+
+/// Whether a CA of any name is this host's: its key is kept here, or a client held a certificate of it.
+fn has_signed(observed: &Observed, place: usize, ca: &Certificate) -> bool {
+    let is_kept = matches!(observed.ca.old_key.present(), Some(KeyFacts::Plain(key)) if *key == ca.facts.public_key);
+    let held = observed.clients.iter().filter_map(|client| client.old.as_ref()?.present());
+    is_kept || held.into_iter().any(|leaf| leaf.signed_by == Some(place))
+}
+
+/// A key that is kept elsewhere is not replaced by one on this host unasked; and one that nobody can unlock stands in the
+/// way of every run.
+fn can_replace(desired: &Desired, observed: &Observed) -> bool {
+    match &observed.ca.key.found {
+        Found::Present(KeyFacts::Encrypted) => desired.ca.passphrase.is_some(),
+        found => matches!(found, Found::Present(_)),
     }
 }
 

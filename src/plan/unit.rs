@@ -36,6 +36,8 @@ pub struct FlagFacts {
     pub bound_socket: bool,
     /// Containers survive a restart by `--live-restore`.
     pub live_restore: bool,
+    /// The line that dockerd gets says itself that it listens on TCP.
+    pub listens_on_tcp: bool,
 }
 
 /// Compares.
@@ -103,23 +105,28 @@ fn derive(
 
 /// The line that systemd loads without our drop-in; none where the host has no Docker, or had it once and kept its init
 /// script.
-fn line_without_ours(unit: &Unit, files: &UnitFiles, ours: &str) -> Result<Option<CommandLine>, UnitError> {
+pub fn line_without_ours(unit: &Unit, files: &UnitFiles, ours: &str) -> Result<Option<CommandLine>, UnitError> {
     if unit.is_of_init_script() { Ok(None) } else { unit.service(Some(ours))?.command_line(&files.environment) }
 }
 
 impl FlagFacts {
     fn read(drop_in: &DropIn) -> Self {
-        let kept = Flag::read_all(&drop_in.arguments);
+        Self::of(&drop_in.stripped, &Flag::read_all(&drop_in.arguments))
+    }
+
+    /// Of the flags that were taken out and those that stay.
+    pub fn of(stripped: &[Flag], kept: &[Flag]) -> Self {
         let binds = |flag: &Flag| flag.value.as_ref().is_some_and(|value| value.starts_with("unix://"));
         Self {
-            bound_socket: drop_in.stripped.iter().any(binds),
+            bound_socket: stripped.iter().any(binds),
             live_restore: kept.iter().rfind(|flag| flag.name == "live-restore").is_some_and(is_on),
+            listens_on_tcp: false,
         }
     }
 }
 
 /// As Go's `strconv.ParseBool` has it.
-fn is_on(flag: &Flag) -> bool {
+pub fn is_on(flag: &Flag) -> bool {
     flag.value.as_deref().is_none_or(|value| matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True"))
 }
 
@@ -185,7 +192,7 @@ fn judge_socket(desired: &Desired, observed: &Observed, draft: &mut Draft) {
 }
 
 /// Our reading of the files has to be systemd's, as long as systemd has read these very files.
-fn judge_loaded(service: &ServiceFacts, files: &str, draft: &mut Draft) {
+pub fn judge_loaded(service: &ServiceFacts, files: &str, draft: &mut Draft) {
     match &service.exec_start {
         Some(systemd) if !service.needs_reload && systemd != files => {
             let (files, systemd) = (files.to_owned(), systemd.clone());

@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{diff, words};
-use crate::plan::{After, Change, DaemonStep, Intake, Issue, IssueKey, Phase, Plan, Reason, Rotation, Waiting};
+use crate::plan::{
+    After, Change, DaemonStep, Intake, Issue, IssueKey, Phase, Plan, Reason, Refusal, Rotation, Waiting,
+};
 use crate::visible::is_invisible;
 
 /// The format's name and version. A new field leaves it as it is; a field that goes or changes its meaning does not.
@@ -65,11 +67,11 @@ struct JsonChange<'a> {
 
 /// The facts, and the sentence that the text form has.
 #[derive(Serialize, JsonSchema)]
-struct JsonReason<'a> {
+pub struct JsonReason<'a> {
     #[serde(flatten)]
     reason: &'a Reason,
     /// For people: its wording may change.
-    text: String,
+    pub text: String,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -97,29 +99,32 @@ struct JsonRestart {
     live_restore_first: bool,
 }
 
+/// How far the CA's replacement is.
 #[derive(Serialize, JsonSchema)]
-struct JsonRotation<'a> {
+pub struct JsonRotation<'a> {
     /// Of the CA that signs; the first is 1.
-    generation: u32,
+    pub generation: u32,
     /// Whether one CA is trusted, the next one too, or the one before still.
     #[schemars(extend("enum" = ["steady", "introduced", "switched"]))]
-    phase: &'static str,
+    pub phase: &'static str,
     /// When the next step is due, RFC 3339; of a steady CA, when its replacement begins by itself.
-    due: String,
+    pub due: String,
     /// Clients that may hold a certificate of a CA that will be trusted no more.
-    holders: Vec<JsonHolder<'a>>,
+    pub holders: Vec<JsonHolder<'a>>,
 }
 
+/// A client that may hold a certificate that will be refused.
 #[derive(Serialize, JsonSchema)]
-struct JsonHolder<'a> {
+pub struct JsonHolder<'a> {
     /// Its name in the manifest.
-    client: &'a str,
+    pub client: &'a str,
     /// The end of that certificate, RFC 3339.
-    until: String,
+    pub until: String,
 }
 
+/// What stands in the way.
 #[derive(Serialize, JsonSchema)]
-struct JsonError {
+pub struct JsonError {
     /// What is wrong, where.
     message: String,
     /// What to do.
@@ -133,7 +138,7 @@ pub fn plan(plan: &Plan) -> String {
         host: plan.host.clone(),
         changes: plan.changes.iter().map(change).collect(),
         restart: restart(plan),
-        errors: plan.refusals.iter().map(words::refusal).map(|(message, hint)| JsonError { message, hint }).collect(),
+        errors: plan.refusals.iter().map(JsonError::new).collect(),
         notes: plan.notes.iter().map(words::note).collect(),
         waiting: plan.waiting.iter().map(waiting).collect(),
         rotation: plan.rotation.as_ref().map(rotation),
@@ -143,16 +148,29 @@ pub fn plan(plan: &Plan) -> String {
 
 /// The schema of what [`plan`] gives, draft 2020-12.
 pub fn schema() -> String {
-    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
-    pretty(&settings.into_generator().into_root_schema_for::<JsonPlan>())
+    schema_of::<JsonPlan>()
 }
 
-fn pretty(value: &impl Serialize) -> String {
+/// The schema of what a type serializes to, draft 2020-12.
+pub(super) fn schema_of<T: JsonSchema>() -> String {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    pretty(&settings.into_generator().into_root_schema_for::<T>())
+}
+
+/// Pretty, with a newline at the end, and nothing in it that a terminal obeys.
+pub(super) fn pretty(value: &impl Serialize) -> String {
     // These types have string keys and finite numbers alone, so that this can't fail.
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    let mut shown = String::with_capacity(text.len() + 1);
-    for c in text.chars() {
-        // JSON itself asks for the first 32 alone; a terminal obeys others too. They can stand in strings only.
+    let mut shown = harmless(&text);
+    shown.push('\n');
+    shown
+}
+
+/// JSON itself asks for escapes of the first 32 characters alone; a terminal obeys others too. They can stand in strings
+/// only.
+pub(super) fn harmless(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len() + 1);
+    for c in json.chars() {
         if is_invisible(c) && c != '\n' {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
@@ -163,7 +181,6 @@ fn pretty(value: &impl Serialize) -> String {
             shown.push(c);
         }
     }
-    shown.push('\n');
     shown
 }
 
@@ -189,7 +206,7 @@ fn change(change: &Change) -> JsonChange<'_> {
         resource: change.resource.to_string(),
         action: words::action(change.action),
         path,
-        reasons: change.reasons.iter().map(reason).collect(),
+        reasons: change.reasons.iter().map(JsonReason::new).collect(),
         diff,
         certificate,
     }
@@ -224,7 +241,8 @@ fn certificate(issue: &Issue) -> JsonIssue {
     }
 }
 
-fn rotation(rotation: &Rotation) -> JsonRotation<'_> {
+/// For programs.
+pub(super) fn rotation(rotation: &Rotation) -> JsonRotation<'_> {
     let holders = rotation.holders.iter();
     JsonRotation {
         generation: rotation.generation,
@@ -238,6 +256,17 @@ fn rotation(rotation: &Rotation) -> JsonRotation<'_> {
     }
 }
 
-fn reason(reason: &Reason) -> JsonReason<'_> {
-    JsonReason { reason, text: words::reason(reason) }
+impl<'a> JsonReason<'a> {
+    /// With its sentence.
+    pub fn new(reason: &'a Reason) -> Self {
+        Self { reason, text: words::reason(reason) }
+    }
+}
+
+impl JsonError {
+    /// In words.
+    pub fn new(refusal: &Refusal) -> Self {
+        let (message, hint) = words::refusal(refusal);
+        Self { message, hint }
+    }
 }

@@ -4,6 +4,7 @@ pub mod diagnostic;
 mod diff;
 mod elsewhere;
 pub mod json;
+pub mod log;
 mod page;
 pub mod status;
 pub mod text;

@@ -106,7 +106,8 @@ fn add_change(page: &mut Page, change: &Change, now: OffsetDateTime) {
     }
 }
 
-fn sign(action: Action) -> (&'static str, Style) {
+/// The sign and style of what happens to a thing.
+pub(super) fn sign(action: Action) -> (&'static str, Style) {
     match action {
         Action::Create => ("+", ADDED),
         Action::Update => ("~", CHANGED),

@@ -56,6 +56,7 @@ pub fn reason(reason: &Reason) -> String {
         }
         Reason::KeyAlgorithmDiffers { found: Some(found), wanted } => format!("its key is {found}, not {wanted}"),
         Reason::KeyAlgorithmDiffers { found: None, wanted } => format!("its key is not {wanted}"),
+        Reason::StateAbsent => "the manifest says `state: absent`".to_owned(),
         Reason::RecoverSwitchedOff => "the manifest says `recover: false`".to_owned(),
         Reason::UsageDiffers => "its key usage does not fit".to_owned(),
         Reason::LeafIsCa => "it says that it is a CA".to_owned(),
@@ -96,6 +97,7 @@ pub fn reason(reason: &Reason) -> String {
             format!("{endpoint} serves another certificate than the one on disk: {served}")
         }
         Reason::EndpointSilent { endpoint, error } => format!("{endpoint} does not answer: {error}"),
+        Reason::EndpointOpen { endpoint } => format!("{endpoint} still answers"),
         Reason::NameRefused { endpoint, name, error } => format!("{endpoint} does not verify as {name}: {error}"),
         Reason::CallerRefused { endpoint, caller, error } => format!("{endpoint} does not admit {caller}: {error}"),
         Reason::StrangerAdmitted { endpoint, stranger } => format!("{endpoint} admits {stranger}"),
@@ -169,6 +171,13 @@ pub fn note(note: &Note) -> String {
         }
         Note::ContainersSurvive { count } => format!("{count} running containers survive the restart (live-restore)"),
         Note::ContainersStop { names } => format!("the restart stops {}", listed(names)),
+        Note::KeysKept { path } => {
+            let path = path.display();
+            format!("the CA's key stays, and all that it signed: {path}; `apply --delete-keys` deletes them")
+        }
+        Note::LineListens { flag, origin } => {
+            format!("{} says {flag}: without the drop-in dockerd listens there", place(origin))
+        }
         Note::Swarm => "this node is part of a swarm".to_owned(),
     }
 }
@@ -203,6 +212,13 @@ fn listed(names: &[String]) -> String {
 pub fn refusal(refusal: &Refusal) -> (String, String) {
     match refusal {
         Refusal::Distrusted(distrust) => trust::distrust(distrust),
+        Refusal::WouldOpen { flag, origin } => (
+            format!(
+                "{} says {flag} without --tlsverify: without the drop-in, whoever reaches it would be root",
+                place(origin)
+            ),
+            "take the flag out there first".to_owned(),
+        ),
         Refusal::Exposed { path, how, owner, mode } => trust::exposed(path, *how, *owner, *mode),
         Refusal::NotAFile { path, what } => {
             (format!("{} {what}", path.display()), "put a regular file in its place, or remove it".to_owned())

@@ -31,7 +31,9 @@ pub const MANIFEST: &str = "dockseal: 1\nhost: build-01.example.com\nserver:\n  
                             clients:\n  - name: ci\n  - name: new\n";
 
 /// What an apply of [`MANIFEST`] may write.
-const OURS: [&str; 5] = [TLS, DAEMON_JSON, DROP_INS, RECOVER, OWN];
+const OURS: [&str; 6] = [TLS, DAEMON_JSON, DROP_INS, RECOVER, OWN, LOG];
+/// Which tells of a change that was put back too.
+pub const LOG: &str = "var/log/dockseal.jsonl";
 
 pub struct Scene {
     pub site: Site,

@@ -83,6 +83,20 @@ impl Scenario {
         Self::new(site, |_| {}, &["apply", "host.yaml"], true)
     }
 
+    /// All but the PEM files goes again.
+    pub fn leaving() -> Self {
+        let site = Self::sealed();
+        site.manifest(&format!("{MANIFEST}state: absent\n"));
+        Self::new(site, |_| {}, &["apply", "host.yaml"], false)
+    }
+
+    /// They go too.
+    pub fn leaving_with_keys() -> Self {
+        let site = Self::sealed();
+        site.manifest(&format!("{MANIFEST}state: absent\n"));
+        Self::new(site, |_| {}, &["apply", "host.yaml", "--delete-keys"], false)
+    }
+
     /// Back from new names in the server's certificate, one more client and another daemon.json.
     pub fn rollback() -> Self {
         let site = Self::sealed();

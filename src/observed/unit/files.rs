@@ -40,12 +40,17 @@ pub fn read(root: &Root, desired: &Desired, places: &mut Places) -> Result<Obser
     let (drop_in, recover) = (desired.layout.drop_in(), desired.layout.recover_unit());
     let drop_in = see(&places.enter_folder_of(&drop_in)?, drop_in, text)?;
     let recover = see(&places.enter_folder_of(&recover)?, recover, text)?;
-    let files = match read_files(root, &desired.unit.name) {
-        Ok(files) => Ok(files),
-        Err(ReadError::Unit(error)) => Err(error),
-        Err(ReadError::File(error)) => return Err(error),
-    };
+    let files = read_unit(root, &desired.unit.name)?;
     Ok(ObservedUnit { files, drop_in, recover })
+}
+
+/// Reads what systemd reads of a unit, or says why that can't be understood.
+pub fn read_unit(root: &Root, name: &str) -> Result<Result<UnitFiles, UnitError>, FileError> {
+    match read_files(root, name) {
+        Ok(files) => Ok(Ok(files)),
+        Err(ReadError::Unit(error)) => Ok(Err(error)),
+        Err(ReadError::File(error)) => Err(error),
+    }
 }
 
 fn read_files(root: &Root, name: &str) -> Result<UnitFiles, ReadError> {

@@ -1,0 +1,155 @@
+//! `state: absent`: what is Dockseal's goes off the host, and dockerd is back on the line that the host has without it.
+//!
+//! daemon.json loses the manifest's keys first, then the drop-in goes: in between dockerd still starts, while a drop-in that
+//! is gone and `hosts` that still stand there would keep it from that. The PEM files stay unless they are asked for.
+
+use std::path::Path;
+
+use super::Draft;
+use super::change::{Action, After, Change, Resource};
+use super::daemon::DaemonDifference;
+use super::finding::{Note, Refusal};
+use super::flag_conflict::conflicts;
+use super::reason::Reason;
+use super::unit::{FlagFacts, UnitDifference, is_on, judge_loaded, line_without_ours};
+use crate::desired::{Desired, Leaving};
+use crate::manifest::Endpoint;
+use crate::observed::unit::files::UnitFiles;
+use crate::observed::unit::{Flag, UnitError};
+use crate::observed::{Answer, LOCAL_SOCKETS, Observed, Seen, Served};
+
+/// The drop-in and the unit that heals go.
+pub fn unit(desired: &Desired, observed: &Observed, daemon: &DaemonDifference, draft: &mut Draft) -> UnitDifference {
+    let (drop_in, recover) = (&observed.unit.drop_in, &observed.unit.recover);
+    draft.refuse_in_the_way(drop_in);
+    draft.refuse_in_the_way(recover);
+    let is_written = remove(Resource::DropIn, drop_in, draft) | remove(Resource::RecoverUnit, recover, draft);
+    let outcome = match &observed.unit.files {
+        Ok(files) => back_to(desired, observed, files, daemon, draft),
+        Err(error) => Err(error.clone()),
+    };
+    match outcome {
+        Ok(difference) => UnitDifference { is_written, ..difference },
+        Err(error) => {
+            draft.refusals.push(Refusal::Unit { why: error.to_string(), hint: error.hint() });
+            UnitDifference::default()
+        }
+    }
+}
+
+/// The host's own line.
+fn back_to(
+    desired: &Desired,
+    observed: &Observed,
+    files: &UnitFiles,
+    daemon: &DaemonDifference,
+    draft: &mut Draft,
+) -> Result<UnitDifference, UnitError> {
+    let Some(line) = line_without_ours(&files.unit.unmasked(), files, &desired.unit.drop_in)? else {
+        return Ok(UnitDifference::default());
+    };
+    for conflict in conflicts(daemon.keys.keys().map(String::as_str), &line.arguments) {
+        let (key, flag, origin) = (conflict.key, conflict.flag, conflict.origin);
+        draft.refusals.push(Refusal::FlagConflict { key, flag, origin });
+    }
+    let flags = Flag::read_all(&line.arguments);
+    let listens = flags.iter().find(|flag| flag.name == "host" && is_tcp(flag));
+    if let Some(flag) = listens {
+        let (text, origin) = (flag.text.clone(), flag.origin.clone());
+        let asks_for_certificates = flags.iter().any(|flag| flag.name == "tlsverify" && is_on(flag));
+        // What is open already is for others to close; this plan opens nothing.
+        if asks_for_certificates || observed.unit.drop_in.is_missing() {
+            draft.notes.push(Note::LineListens { flag: text, origin });
+        } else {
+            draft.refusals.push(Refusal::WouldOpen { flag: text, origin });
+        }
+    }
+    if let (Some(service), Some(by_files)) = (observed.service(), files.unit.service(None)?.exec_start) {
+        judge_loaded(service, &by_files.argv_text(), draft);
+    }
+    let loaded = observed.service().and_then(|service| service.exec_start.as_ref());
+    Ok(UnitDifference {
+        is_written: false,
+        is_not_loaded: loaded.is_some_and(|loaded| *loaded != line.exec_start.argv_text()),
+        flags: FlagFacts { listens_on_tcp: listens.is_some(), ..FlagFacts::of(&[], &flags) },
+        command: line.argv(),
+    })
+}
+
+fn is_tcp(flag: &Flag) -> bool {
+    flag.value.as_ref().is_some_and(|value| value.trim().starts_with("tcp://"))
+}
+
+/// The PEM files: they go where that is asked for, and else a note says where the CA's key is.
+pub fn files(leaving: Leaving, observed: &Observed, draft: &mut Draft) {
+    let (ca, server) = (&observed.ca, &observed.server);
+    if leaving == Leaving::KeepKeys {
+        if ca.key.attributes.is_some() {
+            draft.notes.push(Note::KeysKept { path: ca.key.path.clone() });
+        }
+        return;
+    }
+    for client in &observed.clients {
+        let (name, leaf) = (|| client.name.clone(), &client.leaf);
+        remove(Resource::ClientCertificate(name()), &leaf.certificate, draft);
+        if let Some(key) = &leaf.key {
+            remove(Resource::ClientKey(name()), key, draft);
+        }
+        remove(Resource::ClientCa(name()), &client.ca, draft);
+        if let Some(old) = &client.old {
+            remove(Resource::ClientOldCertificate(name()), old, draft);
+        }
+    }
+    for orphan in &observed.orphans {
+        let name = || orphan.name.clone();
+        remove(Resource::ClientCertificate(name()), &orphan.certificate, draft);
+        remove(Resource::ClientKey(name()), &orphan.key, draft);
+        remove(Resource::ClientCa(name()), &orphan.ca, draft);
+        remove(Resource::ClientOldCertificate(name()), &orphan.old, draft);
+    }
+    remove(Resource::ServerCertificate, &server.certificate, draft);
+    if let Some(key) = &server.key {
+        remove(Resource::ServerKey, key, draft);
+    }
+    remove(Resource::CaCertificate, &ca.certificate, draft);
+    remove(Resource::CaNextKey, &ca.next_key, draft);
+    remove(Resource::CaOldKey, &ca.old_key, draft);
+    remove(Resource::CaKey, &ca.key, draft);
+}
+
+/// Whether there is anything.
+fn remove<T>(resource: Resource, file: &Seen<T>, draft: &mut Draft) -> bool {
+    if file.attributes.is_some() {
+        draft.changes.push(Change {
+            resource,
+            action: Action::Delete,
+            path: file.path.clone(),
+            reasons: vec![Reason::StateAbsent],
+            after: After::Gone,
+            seen: file.attributes,
+        });
+    }
+    file.attributes.is_some()
+}
+
+/// Why dockerd has to start anew to be as it is without Dockseal: nobody listens any more where the manifest says, and the
+/// usual local socket answers.
+pub fn served(observed: &Observed, unit: &UnitDifference) -> Vec<Reason> {
+    observed.served.iter().filter_map(|served| endpoint(served, unit.flags.listens_on_tcp)).collect()
+}
+
+fn endpoint(served: &Served, listens_on_tcp: bool) -> Option<Reason> {
+    let error = served.trials.iter().find_map(|trial| match &trial.answer {
+        Answer::Silent(error) => Some(error.clone()),
+        _ => None,
+    });
+    let endpoint = served.endpoint.to_string();
+    match (&served.endpoint, error) {
+        (Endpoint::Tcp { .. }, None) if !listens_on_tcp => Some(Reason::EndpointOpen { endpoint }),
+        (Endpoint::Fd(_), Some(error)) => Some(Reason::EndpointSilent { endpoint, error }),
+        (Endpoint::Unix(path), Some(error)) if LOCAL_SOCKETS.map(Path::new).contains(&path.as_path()) => {
+            Some(Reason::EndpointSilent { endpoint, error })
+        }
+        _ => None,
+    }
+}
