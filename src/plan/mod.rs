@@ -47,6 +47,8 @@ pub struct Plan {
     pub notes: Vec<Note>,
     /// How far the CA's replacement is before this plan; `None` where there is no CA of the manifest's name.
     pub rotation: Option<Rotation>,
+    /// From when on each certificate that is there is renewed: the server's, then the clients' in the manifest's order.
+    pub renewals: Vec<Option<OffsetDateTime>>,
 }
 
 /// A plan that is being made.
@@ -56,6 +58,7 @@ struct Draft {
     refusals: Vec<Refusal>,
     notes: Vec<Note>,
     rotation: Option<Rotation>,
+    renewals: Vec<Option<OffsetDateTime>>,
 }
 
 impl Draft {
@@ -103,6 +106,7 @@ impl Plan {
             refusals: draft.refusals,
             notes: draft.notes,
             rotation: draft.rotation,
+            renewals: draft.renewals,
         }
     }
 
