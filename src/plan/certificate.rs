@@ -130,6 +130,8 @@ impl<'a> Comparison<'a> {
     ) -> bool {
         let certificate = &leaf.certificate;
         self.draft.refuse_in_the_way(certificate);
+        let dates = certificate.present().map(|found| (found.facts.not_before, found.facts.not_after));
+        self.draft.renewals.push(dates.map(|(from, until)| spec.renewal.due(from, until)));
         let mut reasons = match &certificate.found {
             Found::Missing => vec![Reason::Missing],
             Found::Denied | Found::Distrusted => Vec::new(),

@@ -55,6 +55,8 @@ pub struct Plan {
     pub waiting: Vec<Waiting>,
     /// How far the CA's replacement is before this plan; `None` where there is no CA of the manifest's name.
     pub rotation: Option<Rotation>,
+    /// From when on each certificate that is there is renewed: the server's, then the clients' in the manifest's order.
+    pub renewals: Vec<Option<OffsetDateTime>>,
 }
 
 /// A plan that is being made.
@@ -65,6 +67,7 @@ struct Draft {
     notes: Vec<Note>,
     waiting: Vec<Waiting>,
     rotation: Option<Rotation>,
+    renewals: Vec<Option<OffsetDateTime>>,
 }
 
 impl Draft {
@@ -119,6 +122,7 @@ impl Plan {
             notes: draft.notes,
             waiting: draft.waiting,
             rotation: draft.rotation,
+            renewals: draft.renewals,
         }
     }
 

@@ -108,7 +108,7 @@ fn not_in_manifest(accepted_until: Option<Moment>) -> String {
     let gone = "the manifest no longer names this client";
     match accepted_until {
         Some(until) => format!(
-            "{gone}; dockerd would still accept its certificate until {}: only another CA cuts it off sooner",
+            "{gone}; dockerd would still accept its certificate until {}: only another CA cuts it off sooner (ca.rotate, or apply --now-cut-off)",
             moment(until.0)
         ),
         None => format!("{gone}; its certificate is none of this CA's"),

@@ -21,6 +21,7 @@ impl<'a> Status<'a> {
         let mut trusted = bundle.iter().map(|certificate| CertificateFacts::new(&certificate.facts, now));
         let (first, also_trusted) = (trusted.next(), trusted.collect());
         let on_disk = observed.server.certificate.present().map(|leaf| leaf.facts.fingerprint);
+        let renewal = |place: usize| plan.renewals.get(place).copied().flatten().map(Moment);
         Self {
             format: FORMAT,
             host: plan.host.clone(),
@@ -29,8 +30,16 @@ impl<'a> Status<'a> {
             interrupted: false,
             ca: CertificateStatus { certificate: first, ..CertificateStatus::of_file(ca) },
             also_trusted,
-            server: CertificateStatus::of_leaf(&observed.server.certificate, now),
-            clients: observed.clients.iter().map(|client| CertificateStatus::of_client(client, now)).collect(),
+            server: CertificateStatus {
+                renews_at: renewal(0),
+                ..CertificateStatus::of_leaf(&observed.server.certificate, now)
+            },
+            clients: (observed.clients.iter().enumerate())
+                .map(|(number, client)| CertificateStatus {
+                    renews_at: renewal(number + 1),
+                    ..CertificateStatus::of_client(client, now)
+                })
+                .collect(),
             orphans: observed.orphans.iter().map(|orphan| CertificateStatus::of_orphan(orphan, now)).collect(),
             service: observed.service().map(|service| ServiceStatus {
                 unit: plan.activation.unit.clone(),
@@ -64,6 +73,7 @@ impl CertificateStatus {
             why,
             key_is_elsewhere: false,
             signed_by_ca: None,
+            renews_at: None,
             old_accepted_until: None,
             certificate: None,
         }

@@ -74,6 +74,10 @@ pub struct CertificateStatus {
     pub key_is_elsewhere: bool,
     /// Whether a CA of `ca.pem` signed it; null for the CA itself, and where there is no certificate.
     pub signed_by_ca: Option<bool>,
+    /// From then on, RFC 3339, the next run renews it. Null for the CA, for what the manifest does not name, and where there is
+    /// no certificate.
+    #[schemars(with = "Option<String>")]
+    pub renews_at: Option<Moment>,
     /// It has to be handed out again: until then, RFC 3339, dockerd accepts the one that it replaced. Null where nobody holds
     /// that.
     #[schemars(with = "Option<String>")]

@@ -58,6 +58,9 @@ fn add_certificates(page: &mut String, status: &Status) {
     add_fact("certificate_not_after_timestamp_seconds", "Last second of validity, Unix time.", |facts| {
         facts.not_after.0.unix_timestamp()
     });
+    let renewals =
+        certificates(status).filter_map(|(role, one)| Some((labels(role, one), one.renews_at?.0.unix_timestamp())));
+    add(page, "certificate_renews_at_timestamp_seconds", "From then on the next run renews it, Unix time.", renewals);
     let info = certificates(status).filter_map(|(role, one)| {
         let facts = one.certificate.as_ref()?;
         let mut labels = labels(role, one);

@@ -51,6 +51,9 @@ fn add_certificate(page: &mut Page, name: &str, status: &CertificateStatus) {
     if status.signed_by_ca == Some(false) {
         page.line(2, REMOVED, "this CA did not sign it");
     }
+    if let Some(at) = status.renews_at {
+        page.line(2, PLAIN, &format!("{:<13}{}", "renewed from", words::moment(at.0)));
+    }
     if let Some(until) = status.old_accepted_until {
         let until = words::moment(until.0);
         page.line(
