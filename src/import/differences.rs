@@ -168,9 +168,14 @@ fn why(change: &Change, told: &Told, seal: &Seal) -> Vec<String> {
         Resource::CaKey | Resource::CaNextKey | Resource::CaOldKey | Resource::ServerKey | Resource::ClientKey(_) => {
             why.push("A private key is for its owner alone; the key itself stays.".to_owned());
         }
-        // What an import prints signs here.
-        Resource::Request(_) | Resource::RequestKey(_) | Resource::HandedIn(_) => {}
-        Resource::CaCertificate | Resource::ClientCa(_) | Resource::ClientOldCertificate(_) | Resource::Service => {}
+        // By what an import prints, nothing is signed elsewhere.
+        Resource::Request(_)
+        | Resource::RequestKey(_)
+        | Resource::HandedIn(_)
+        | Resource::CaCertificate
+        | Resource::ClientCa(_)
+        | Resource::ClientOldCertificate(_)
+        | Resource::Service => {}
     }
     why
 }

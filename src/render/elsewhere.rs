@@ -30,3 +30,11 @@ pub fn no_ca(path: &Path, ca: &Path) -> (String, String) {
         format!("put the certificate of that CA at {}", ca.display()),
     )
 }
+
+/// A client was to bring its request.
+pub fn request_missing(client: &str, path: &Path) -> (String, String) {
+    (
+        format!("the request of client {client} is not there: {}", path.display()),
+        "put the PKCS#10 file there, or take `csr` out of the manifest".to_owned(),
+    )
+}

@@ -275,10 +275,7 @@ pub fn refusal(refusal: &Refusal) -> (String, String) {
         Refusal::CaElsewhere => elsewhere::not_here(),
         Refusal::HandedIn { path, why, reasons } => elsewhere::handed_in(path, why, reasons),
         Refusal::NoCaYet { path, ca } => elsewhere::no_ca(path, ca),
-        Refusal::RequestMissing { client, path } => (
-            format!("the request of client {client} is not there: {}", path.display()),
-            "put the PKCS#10 file there, or take `csr` out of the manifest".to_owned(),
-        ),
+        Refusal::RequestMissing { client, path } => elsewhere::request_missing(client, path),
         Refusal::Unit { why, hint } => (why.clone(), (*hint).to_owned()),
         Refusal::OtherConfigFile { flag, origin } => (
             format!("{} has dockerd read another file: {flag}", place(origin)),
