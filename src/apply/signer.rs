@@ -160,7 +160,7 @@ impl Signer<'_> {
             return Err((why, Vec::new()));
         };
         let found = LeafFacts { facts: leaf.facts.clone(), signed_by: leaf.is_signed_by(ca).then_some(0) };
-        let wrong = unfit(self.apply.desired, self.apply.observed, (&issue.spec, &found), key, &ca.facts, now);
+        let wrong = unfit(self.apply.observed, (&issue.spec, &found), key, &ca.facts, now);
         if !wrong.is_empty() {
             return Err(("gave a certificate that does not fit".to_owned(), wrong));
         }

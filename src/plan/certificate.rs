@@ -1,28 +1,28 @@
 //! Certificates and keys: specification against facts.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
 
 use super::Draft;
-use super::accepted;
 use super::attributes;
 use super::ca::{self, Signer};
 use super::change::{Action, After, Change, Issue, IssueKey, OldCopy, Party, Resource};
 use super::elsewhere;
 use super::finding::Refusal;
+use super::leaf::{self, Yardstick};
 use super::reason::{Moment, Reason};
 use super::request::{self, Wish};
 use crate::desired::{Desired, DesiredClient, KeySource};
 use crate::observed::{Found, KeyFacts, LeafFacts, Observed, ObservedClient, ObservedLeaf, Orphan, Pending, Seen};
-use crate::pki::{CertFacts, CertSpec, ExtendedKeyUsage, Fingerprint, PublicKey, Role, San};
+use crate::pki::{CertSpec, Fingerprint, PublicKey};
 
 /// Compares the CA, the server, each client, and what is left of former clients.
 pub fn compare(desired: &Desired, observed: &Observed, now: OffsetDateTime, draft: &mut Draft) {
     let Some(signer) = ca::compare(desired, observed, now, draft) else { return };
     let leaves = draft.changes.len();
-    let mut comparison = Comparison { desired, observed, signer: &signer, now, draft: &mut *draft };
+    let yardstick = Yardstick { observed, signer: &signer, now };
+    let mut comparison = Comparison { desired, observed, signer: &signer, yardstick, draft: &mut *draft };
     comparison.server();
     if let Some(requests) = &observed.requests {
         request::remove_leftovers(requests, comparison.draft);
@@ -39,51 +39,11 @@ pub fn compare(desired: &Desired, observed: &Observed, now: OffsetDateTime, draf
     ca::note_end(desired, &signer, now, draft);
 }
 
-/// What is wrong with a certificate over `key` that somebody else has signed: what a plan would find wrong with it once it
-/// stands in its place. Of `found`, the CA is the one that is given, or none.
-pub fn unfit(
-    desired: &Desired,
-    observed: &Observed,
-    (spec, found): (&CertSpec, &LeafFacts),
-    key: &PublicKey,
-    ca: &CertFacts,
-    now: OffsetDateTime,
-) -> Vec<Reason> {
-    let signer = ca::signer_of(0, ca);
-    let comparison = Comparison { desired, observed, signer: &signer, now, draft: &mut Draft::default() };
-    // Of the kind of its key nothing has to be said: that is judged where the key is made or brought.
-    let source = KeySource::Request(std::path::PathBuf::new());
-    let mut reasons = comparison.leaf_reasons(spec, found, &source, Some(key));
-    let facts = &found.facts;
-    // What was made by hand and works is left alone; what is made for this host is what was asked for.
-    let is_told = |told: fn(&Reason) -> bool| reasons.iter().any(told);
-    let subject = !facts.subject.has_same_attributes(&spec.subject)
-        && !is_told(|reason| matches!(reason, Reason::SubjectDiffers { .. }));
-    let usage = !has_usage(spec.role, facts) && !is_told(|reason| matches!(reason, Reason::UsageDiffers));
-    if subject {
-        reasons.push(Reason::SubjectDiffers { found: facts.subject.clone(), wanted: spec.subject.clone() });
-    }
-    if usage {
-        reasons.push(Reason::UsageDiffers);
-    }
-    if facts.subject == ca.subject {
-        reasons.push(Reason::SubjectOfCa);
-    }
-    reasons
-}
-
-/// One purpose and no other.
-fn has_usage(role: Role, facts: &CertFacts) -> bool {
-    let wanted = if role == Role::Server { ExtendedKeyUsage::Server } else { ExtendedKeyUsage::Client };
-    let signs = facts.key_usage.is_none_or(|usage| usage.digital_signature);
-    signs && facts.extended_key_usage.as_deref() == Some(&[wanted])
-}
-
 struct Comparison<'a> {
     desired: &'a Desired,
     observed: &'a Observed,
     signer: &'a Signer,
-    now: OffsetDateTime,
+    yardstick: Yardstick<'a>,
     draft: &'a mut Draft,
 }
 
@@ -136,11 +96,11 @@ impl<'a> Comparison<'a> {
             Found::Missing => vec![Reason::Missing],
             Found::Denied | Found::Distrusted => Vec::new(),
             Found::Unusable(why) => vec![Reason::Unreadable { why: why.clone() }],
-            Found::Present(found) => self.leaf_reasons(spec, found, source, request),
+            Found::Present(found) => self.yardstick.reasons(spec, found, source, request),
         };
         if let Some(key) = &leaf.key {
             self.draft.refuse_in_the_way(key);
-            reasons.extend(key_reason(key, certificate.present().map(|found| &found.facts)));
+            reasons.extend(leaf::key_reason(key, certificate.present().map(|found| &found.facts)));
         }
         if let Some((party, pending)) = self.pending(&resource) {
             if party == Party::Server && reasons.is_empty() && elsewhere::is_between(self.observed) {
@@ -177,7 +137,7 @@ impl<'a> Comparison<'a> {
                 key: issue_key,
                 before: certificate.present().map(|found| Box::new(found.facts.clone())),
                 keeps_old: client.and_then(|client| self.keeps_old(client)),
-                not_after: self.end_of(spec),
+                not_after: self.yardstick.end_of(spec),
             })),
             seen: certificate.attributes,
         });
@@ -198,10 +158,10 @@ impl<'a> Comparison<'a> {
     }
 
     fn wish(&mut self, wish: Wish) {
-        let (desired, observed, now, spec) = (self.desired, self.observed, self.now, Arc::clone(wish.spec));
+        let (observed, now, spec) = (self.observed, self.yardstick.now, Arc::clone(wish.spec));
         wish.decide(observed, self.draft, |certificate, key, ca, is_signed| {
             let found = LeafFacts { facts: certificate.facts.clone(), signed_by: is_signed.then_some(0) };
-            unfit(desired, observed, (&spec, &found), key, &ca.facts, now)
+            leaf::unfit(observed, (&spec, &found), key, &ca.facts, now)
         });
     }
 
@@ -217,69 +177,11 @@ impl<'a> Comparison<'a> {
     fn keeps_old(&self, client: &ObservedClient) -> Option<OldCopy> {
         let held = client.leaf.certificate.present()?;
         let accepted_until = held.facts.not_after;
-        if held.signed_by.is_none() || accepted_until < self.now || self.signer.is_cut_off {
+        if held.signed_by.is_none() || accepted_until < self.yardstick.now || self.signer.is_cut_off {
             return None;
         }
         let seen = client.old.as_ref().and_then(|old| old.attributes);
         Some(OldCopy { path: self.desired.layout.client_old_certificate(&client.name), seen, accepted_until })
-    }
-
-    /// A leaf never outlives its CA.
-    fn end_of(&self, spec: &CertSpec) -> OffsetDateTime {
-        (self.now + spec.valid_for).min(self.signer.not_after)
-    }
-
-    fn leaf_reasons(
-        &self,
-        spec: &CertSpec,
-        found: &LeafFacts,
-        source: &KeySource,
-        request: Option<&PublicKey>,
-    ) -> Vec<Reason> {
-        let facts = &found.facts;
-        let mut reasons = Vec::new();
-        match self.signer.takes_over {
-            _ if self.signer.place.is_some() && found.signed_by == self.signer.place => {}
-            Some(generation) if found.signed_by.is_some() => reasons.push(Reason::CaSwitched { generation }),
-            _ => reasons.push(Reason::IssuerChanged),
-        }
-        let bundle = self.observed.ca.certificate.present();
-        let ca = self.signer.place.and_then(|place| Some(&bundle?.get(place)?.facts.subject));
-        if !accepted::is_subject(spec, facts, ca) {
-            reasons.push(Reason::SubjectDiffers { found: facts.subject.clone(), wanted: spec.subject.clone() });
-        }
-        reasons.extend(sans_differ(spec, facts));
-        let algorithm = facts.public_key.algorithm;
-        if *source == KeySource::Host && facts.public_key.word() != Some(spec.key) {
-            reasons.push(Reason::KeyAlgorithmDiffers { found: algorithm, wanted: spec.key });
-        }
-        if request.is_some_and(|key| *key != facts.public_key) {
-            reasons.push(Reason::RequestDiffers);
-        }
-        if facts.is_ca {
-            reasons.push(Reason::LeafIsCa);
-        }
-        if !accepted::is_usage(spec.role, facts) {
-            reasons.push(Reason::UsageDiffers);
-        }
-        reasons.extend(self.time_reason(spec, facts));
-        reasons
-    }
-
-    fn time_reason(&self, spec: &CertSpec, facts: &CertFacts) -> Option<Reason> {
-        let (from, at, ca_until) = (facts.not_before, facts.not_after, self.signer.not_after);
-        if self.now > at {
-            Some(Reason::Expired { at: Moment(at) })
-        } else if self.now < from {
-            Some(Reason::NotYetValid { from: Moment(from) })
-        } else if accepted::outlives(at, ca_until) {
-            Some(Reason::OutlivesCa { ca_until: Moment(ca_until) })
-        } else if self.now >= spec.renewal.due(from, at) && self.end_of(spec) > at {
-            // Near the CA's end a new leaf would end no later than this one: then there is nothing to gain.
-            Some(Reason::ExpiresSoon { at: Moment(at) })
-        } else {
-            None
-        }
     }
 
     fn client_ca(&mut self, name: String, copy: &Seen<Vec<Fingerprint>>) {
@@ -330,35 +232,6 @@ impl<'a> Comparison<'a> {
                 after: After::Gone,
                 seen: file.attributes,
             });
-        }
-    }
-}
-
-/// Only the server's names are compared: dockerd reads no name of a client but the common name, and a client made by
-/// hand, without one, works as it is.
-fn sans_differ(spec: &CertSpec, facts: &CertFacts) -> Option<Reason> {
-    if spec.role != Role::Server {
-        return None;
-    }
-    let wanted: BTreeSet<&San> = spec.sans.iter().collect();
-    let found: BTreeSet<&San> = facts.sans.iter().collect();
-    let without = |a: &BTreeSet<&San>, b: &BTreeSet<&San>| a.difference(b).map(|san| (*san).clone()).collect();
-    let (added, removed): (Vec<San>, Vec<San>) = (without(&wanted, &found), without(&found, &wanted));
-    (!added.is_empty() || !removed.is_empty()).then_some(Reason::SansDiffer { added, removed })
-}
-
-/// Why the key calls for a new pair, whatever the certificate says.
-fn key_reason(key: &Seen<KeyFacts>, facts: Option<&CertFacts>) -> Option<Reason> {
-    match &key.found {
-        // Without a certificate there is a reason already.
-        Found::Missing => facts.map(|_| Reason::KeyMissing),
-        Found::Denied | Found::Distrusted => None,
-        Found::Unusable(why) => Some(Reason::Unreadable { why: format!("has a key file that {why}") }),
-        Found::Present(KeyFacts::Encrypted) => {
-            Some(Reason::Unreadable { why: "has a key file that is encrypted: nobody could unlock it".to_owned() })
-        }
-        Found::Present(KeyFacts::Plain(public)) => {
-            facts.is_some_and(|facts| facts.public_key != *public).then_some(Reason::KeyMismatch)
         }
     }
 }

@@ -11,6 +11,7 @@ use super::daemon::DaemonDifference;
 use super::finding::{Note, Refusal};
 use super::flag_conflict::conflicts;
 use super::reason::Reason;
+use super::request;
 use super::unit::{FlagFacts, UnitDifference, is_on, judge_loaded, line_without_ours};
 use crate::desired::{Desired, Leaving};
 use crate::manifest::Endpoint;
@@ -81,13 +82,16 @@ fn is_tcp(flag: &Flag) -> bool {
 }
 
 /// The PEM files: they go where that is asked for, and else a note says where the CA's key is.
-pub fn files(leaving: Leaving, observed: &Observed, draft: &mut Draft) {
+pub fn files(desired: &Desired, leaving: Leaving, observed: &Observed, draft: &mut Draft) {
     let (ca, server) = (&observed.ca, &observed.server);
     if leaving == Leaving::KeepKeys {
         if ca.key.attributes.is_some() {
             draft.notes.push(Note::KeysKept { path: ca.key.path.clone() });
         }
         return;
+    }
+    if let Some(requests) = &observed.requests {
+        request::remove_all(desired, requests, draft);
     }
     for client in &observed.clients {
         let (name, leaf) = (|| client.name.clone(), &client.leaf);

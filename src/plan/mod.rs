@@ -12,6 +12,7 @@ pub mod drop_in;
 mod elsewhere;
 mod finding;
 mod flag_conflict;
+mod leaf;
 mod leaving;
 mod reason;
 mod recover;
@@ -28,11 +29,11 @@ use time::OffsetDateTime;
 use crate::desired::Desired;
 use crate::observed::{Found, Observed, Seen};
 
-pub use certificate::unfit;
 pub use change::{
     Action, After, Bundle, BundlePart, Change, Intake, Issue, IssueKey, MovedKey, NewRequest, OldCopy, Resource,
 };
 pub use finding::{Exposure, Note, Refusal};
+pub use leaf::unfit;
 pub use reason::{Moment, Reason};
 pub use request::Waiting;
 pub use restart::{Activation, DaemonStep};
@@ -107,7 +108,7 @@ impl Plan {
             let unit = match desired.leaving {
                 Some(leaving) => {
                     let unit = leaving::unit(desired, observed, &daemon, &mut draft);
-                    leaving::files(leaving, observed, &mut draft);
+                    leaving::files(desired, leaving, observed, &mut draft);
                     unit
                 }
                 None => unit::compare(desired, observed, &daemon, &mut draft),

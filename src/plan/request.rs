@@ -10,7 +10,7 @@ use super::change::{Action, After, Change, Intake, MovedKey, NewRequest, OldCopy
 use super::elsewhere;
 use super::finding::Refusal;
 use super::reason::Reason;
-use crate::desired::KeySource;
+use crate::desired::{Desired, KeySource};
 use crate::observed::{Attributes, Found, KeyFacts, Observed, ObservedLeaf, ObservedRequests, Pending, Seen};
 use crate::pki::{CertSpec, Certificate, PublicKey};
 
@@ -201,6 +201,15 @@ pub fn remove(party: &Party, pending: &Pending, source: &KeySource, reason: &Rea
     gone(Resource::RequestKey(party.clone()), &key.path, key.attributes);
     gone(Resource::Request(party.clone()), &request.path, request.attributes);
     gone(Resource::HandedIn(party.clone()), &certificate.path, certificate.attributes);
+}
+
+/// Everything of the folder, for a host that is left with its keys.
+pub fn remove_all(desired: &Desired, requests: &ObservedRequests, draft: &mut Draft) {
+    remove(&Party::Server, &requests.server, &KeySource::Host, &Reason::StateAbsent, draft);
+    for (client, pending) in desired.clients.iter().zip(&requests.clients) {
+        remove(&Party::Client(client.name.clone()), pending, &client.key, &Reason::StateAbsent, draft);
+    }
+    remove_leftovers(requests, draft);
 }
 
 /// Files of clients that have gone.

@@ -37,12 +37,13 @@ pub struct JsonPlan<'a> {
     waiting: Vec<JsonWaiting>,
 }
 
+/// A certificate that is signed elsewhere and has not come yet.
 #[derive(Serialize, JsonSchema)]
-struct JsonWaiting {
+pub struct JsonWaiting {
     /// `server.certificate`, `client.NAME.certificate`
-    resource: String,
+    pub resource: String,
     /// The PKCS#10 request to sign, on the host.
-    request: String,
+    pub request: String,
     /// Where the certificate is expected.
     certificate: String,
 }
@@ -212,7 +213,7 @@ fn change(change: &Change) -> JsonChange<'_> {
     }
 }
 
-fn waiting(waiting: &Waiting) -> JsonWaiting {
+pub fn waiting(waiting: &Waiting) -> JsonWaiting {
     JsonWaiting {
         resource: waiting.resource.to_string(),
         request: waiting.request.display().to_string(),

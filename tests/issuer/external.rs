@@ -41,6 +41,20 @@ fn sealed(manifest: &str, ca: &Ca) -> Site {
     site
 }
 
+/// With `--delete-keys`, keys that wait for a certificate are keys too.
+#[test]
+fn a_host_that_is_left_keeps_no_key_that_waits() {
+    let site = waiting(MANIFEST);
+    site.manifest(&format!("{MANIFEST}state: absent\n"));
+    site.dockseal(["apply"]).run().ok();
+    assert!(requests(&site, "server.key").exists());
+    site.dockseal(["apply", "--delete-keys"]).run().ok();
+    for name in ["server.key", "server.csr", "client.ci.key", "client.ci.csr"] {
+        assert!(!requests(&site, name).exists(), "{name}");
+    }
+    site.dockseal(["plan", "--delete-keys"]).run().ok();
+}
+
 #[test]
 fn it_asks_waits_and_takes_in() {
     let (site, ca) = (Site::of(&["debian"], MANIFEST), Ca::new("/CN=Build CA"));
@@ -61,6 +75,9 @@ fn it_asks_waits_and_takes_in() {
     // It waits, and writes nothing.
     let planned = site.dockseal(["plan"]).run().exits(2);
     assert!(planned.stdout.ends_with("Plan: waiting for 2 signatures.\n"), "{planned}");
+    let told = site.dockseal(["status"]).run().ok();
+    let line = "client.ci.certificate is waiting for a signature: /etc/docker/tls/requests/client.ci.csr\nIn sync, as far as it goes.\n";
+    assert!(told.stdout.ends_with(line), "{told}");
     let json = site.dockseal(["plan", "--format", "json"]).run().exits(2).stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["changes"], serde_json::json!([]));

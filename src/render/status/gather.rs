@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::super::json::{JsonError, JsonReason, rotation};
+use super::super::json::{JsonError, JsonReason, rotation, waiting};
 use super::super::words;
 use super::{
     AnswerKind, CertificateFacts, CertificateStatus, EndpointStatus, FORMAT, NextChange, NextRun, ServiceStatus,
@@ -49,6 +49,7 @@ impl<'a> Status<'a> {
             }),
             endpoints: observed.served.iter().map(|served| EndpointStatus::new(served, on_disk)).collect(),
             rotation: plan.rotation.as_ref().map(rotation),
+            waiting: plan.waiting.iter().map(waiting).collect(),
             next_run: NextRun::new(plan),
         }
     }

@@ -12,7 +12,7 @@ mod text;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use super::json::{JsonError, JsonReason, JsonRotation};
+use super::json::{JsonError, JsonReason, JsonRotation, JsonWaiting};
 use super::words;
 use crate::plan::{Action, Moment};
 
@@ -55,6 +55,8 @@ pub struct Status<'a> {
     pub endpoints: Vec<EndpointStatus>,
     /// How far the CA's replacement is; null where there is no CA yet.
     pub rotation: Option<JsonRotation<'a>>,
+    /// Certificates that are signed elsewhere and have not come yet.
+    pub waiting: Vec<JsonWaiting>,
     /// What the next apply will do.
     pub next_run: NextRun<'a>,
 }

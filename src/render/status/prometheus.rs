@@ -21,6 +21,8 @@ pub fn prometheus(status: &Status) -> String {
     let next = &status.next_run;
     let single = |value: usize| vec![(Vec::new(), i64::try_from(value).unwrap_or(i64::MAX))];
     add(&mut page, "pending_changes", "Changes that the next apply would make.", single(next.changes.len()));
+    let waiting = "Certificates that are signed elsewhere and have not come yet.";
+    add(&mut page, "waiting_for_signature", waiting, single(status.waiting.len()));
     let errors = "What stands in the way of the next apply, which changes nothing while there is any.";
     add(&mut page, "errors", errors, single(next.errors.len()));
     let interrupted = "Whether a run was cut short and its change waits to be undone or finished.";

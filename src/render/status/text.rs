@@ -141,7 +141,12 @@ fn add_next_run(page: &mut Page, status: &Status) {
         }
         page.gap();
     }
+    for waiting in &status.waiting {
+        let what = format!("{} is waiting for a signature: {}", waiting.resource, waiting.request);
+        page.line(0, CHANGED, &what);
+    }
     let drift = match (next.changes.len(), next.errors.len()) {
+        (0, 0) if !status.waiting.is_empty() => "In sync, as far as it goes.".to_owned(),
         (0, 0) => "In sync.".to_owned(),
         (1, 0) => "Drift: 1 change; `dockseal plan` shows it.".to_owned(),
         (changes, 0) => format!("Drift: {changes} changes; `dockseal plan` shows them."),
