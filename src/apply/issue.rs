@@ -1,21 +1,19 @@
 //! Keys and certificates that a plan asks for, made on all cores. The CA is opened or made before anything is written; the
 //! leaves come piece by piece.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use zeroize::Zeroizing;
 
-use super::transaction::{NewFile, PUBLIC_MODE};
+use super::transaction::PUBLIC_MODE;
+use super::write::Write;
 use super::{Apply, Cause, passphrase, request, rotate, signer};
-use crate::host::{Cost, Entry, Root, Stamp, on_all_cores};
+use crate::host::{Cost, Entry, Root, on_all_cores};
 use crate::manifest;
 use crate::observed::{Authorities, FILE_LIMIT};
 use crate::pki::{Authority, Certificate, KeyAlgorithm, Passphrase, PrivateKey, PublicKey, Request, Role, StoredKey};
 use crate::plan::{After, Change, Issue, IssueKey, OldCopy};
-
-/// The mode of a private key, octal.
-pub const SECRET_MODE: u32 = 0o600;
 
 /// Keys that are made at a time: of ten thousand clients, not all are held in memory to the end.
 const PIECE: usize = 64;
@@ -37,37 +35,6 @@ pub struct Issuer {
     /// Keys of the first leaves, which were made beside the CA's.
     first: Vec<Bearer>,
     made: AtomicUsize,
-}
-
-/// One file to write.
-pub struct Write {
-    pub path: PathBuf,
-    pub bytes: Zeroizing<Vec<u8>>,
-    pub mode: u32,
-    pub before: Option<Stamp>,
-}
-
-impl Write {
-    /// The certificate or bundle of a change.
-    pub fn public(change: &Change, pem: String) -> Self {
-        Self {
-            path: change.path.clone(),
-            bytes: Zeroizing::new(pem.into_bytes()),
-            mode: PUBLIC_MODE,
-            before: change.seen.map(|seen| seen.stamp),
-        }
-    }
-
-    /// A private key.
-    pub fn secret(path: &Path, mut pem: Zeroizing<String>, before: Option<Stamp>) -> Self {
-        let bytes = Zeroizing::new(std::mem::take(&mut *pem).into_bytes());
-        Self { path: path.to_owned(), bytes, mode: SECRET_MODE, before }
-    }
-
-    /// What a transaction takes.
-    pub fn as_new_file(&self) -> NewFile<'_> {
-        NewFile { path: &self.path, bytes: &self.bytes, mode: self.mode, before: self.before }
-    }
 }
 
 /// The key of a certificate. Of a leaf's, only what is written: the library's own form is many times larger.

@@ -23,6 +23,7 @@ mod signer;
 mod stage;
 mod transaction;
 mod validate;
+mod write;
 
 use std::borrow::Cow;
 use std::thread::sleep;

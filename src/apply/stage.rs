@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::attempt::Attempt;
-use super::issue::{Issuer, SECRET_MODE, Write, read};
+use super::issue::{Issuer, read};
 use super::layers::{Layers, Roots};
 use super::previous::{PREVIOUS, Recording};
 use super::transaction::{NewFile, PUBLIC_MODE, Transaction};
+use super::write::{SECRET_MODE, Write};
 use super::{Apply, Cause, request, validate};
 use crate::desired::{Leaving, OWN_FOLDER};
 use crate::host::Root;

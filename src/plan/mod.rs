@@ -10,12 +10,13 @@ mod daemon;
 pub mod daemon_json;
 pub mod drop_in;
 mod elsewhere;
-mod finding;
 mod flag_conflict;
 mod leaf;
 mod leaving;
+mod note;
 mod reason;
 mod recover;
+mod refusal;
 mod replace_ca;
 mod request;
 mod restart;
@@ -32,9 +33,10 @@ use crate::observed::{Found, Observed, Seen};
 pub use change::{
     Action, After, Bundle, BundlePart, Change, Intake, Issue, IssueKey, MovedKey, NewRequest, OldCopy, Resource,
 };
-pub use finding::{Exposure, Note, Refusal};
 pub use leaf::unfit;
+pub use note::Note;
 pub use reason::{Moment, Reason};
+pub use refusal::{Exposure, Refusal};
 pub use request::Waiting;
 pub use restart::{Activation, DaemonStep};
 pub use rotation::{Phase, Rotation};

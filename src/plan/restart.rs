@@ -2,8 +2,9 @@
 
 use super::change::{Action, After, Change, Resource};
 use super::daemon::DaemonDifference;
-use super::finding::{Note, Refusal};
+use super::note::Note;
 use super::reason::Reason;
+use super::refusal::Refusal;
 use super::unit::UnitDifference;
 use super::{Draft, leaving, served};
 use crate::desired::Desired;

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::Draft;
 use super::attributes::{PUBLIC, SECRET, Wanted};
-use super::finding::{Exposure, Refusal};
+use super::refusal::{Exposure, Refusal};
 use super::request;
 use crate::observed::{Attributes, Observed, Seen};
 

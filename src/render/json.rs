@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{diff, words};
+use super::{diff, notes, words};
 use crate::plan::{
     After, Change, DaemonStep, Intake, Issue, IssueKey, Phase, Plan, Reason, Refusal, Rotation, Waiting,
 };
@@ -140,7 +140,7 @@ pub fn plan(plan: &Plan) -> String {
         changes: plan.changes.iter().map(change).collect(),
         restart: restart(plan),
         errors: plan.refusals.iter().map(JsonError::new).collect(),
-        notes: plan.notes.iter().map(words::note).collect(),
+        notes: plan.notes.iter().map(notes::note).collect(),
         waiting: plan.waiting.iter().map(waiting).collect(),
         rotation: plan.rotation.as_ref().map(rotation),
     };

@@ -5,6 +5,7 @@ mod diff;
 mod elsewhere;
 pub mod json;
 pub mod log;
+mod notes;
 mod page;
 pub mod status;
 pub mod text;

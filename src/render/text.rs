@@ -6,7 +6,7 @@ use anstyle::Style;
 use time::OffsetDateTime;
 
 use super::page::{ADDED, CHANGED, PLACE, PLAIN, Page, REMOVED, STRONG};
-use super::{diff, words};
+use super::{diff, notes, words};
 use crate::pki::CertFacts;
 use crate::plan::{
     Action, After, Change, DaemonStep, Intake, Issue, IssueKey, NewRequest, Note, Plan, Reason, Refusal, Waiting,
@@ -206,7 +206,7 @@ fn add_diff(page: &mut Page, path: &str, before: Option<&str>, after: &str) {
 
 /// `note: …`
 pub fn add_note(page: &mut Page, note: &Note) {
-    add_note_text(page, &words::note(note));
+    add_note_text(page, &notes::note(note));
 }
 
 /// `note: …`, in words of the caller's.

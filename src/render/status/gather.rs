@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::super::json::{JsonError, JsonReason, rotation, waiting};
-use super::super::words;
+use super::super::{notes, words};
 use super::{
     AnswerKind, CertificateFacts, CertificateStatus, EndpointStatus, FORMAT, NextChange, NextRun, ServiceStatus,
     Standing, Status, TrialStatus,
@@ -160,7 +160,7 @@ impl<'a> NextRun<'a> {
                 DaemonStep::Restart { .. } => Some("restart"),
             },
             errors: plan.refusals.iter().map(JsonError::new).collect(),
-            notes: plan.notes.iter().map(words::note).collect(),
+            notes: plan.notes.iter().map(notes::note).collect(),
         }
     }
 }
