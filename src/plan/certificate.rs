@@ -27,8 +27,8 @@ pub fn compare(desired: &Desired, observed: &Observed, now: OffsetDateTime, draf
     if let Some(requests) = &observed.requests {
         request::remove_leftovers(requests, comparison.draft);
     }
-    for (client, seen) in desired.clients.iter().zip(&observed.clients) {
-        comparison.client(client, seen);
+    for (number, (client, seen)) in desired.clients.iter().zip(&observed.clients).enumerate() {
+        comparison.client(number, client, seen);
     }
     for orphan in &observed.orphans {
         comparison.orphan(orphan);
@@ -51,13 +51,14 @@ impl<'a> Comparison<'a> {
     fn server(&mut self) {
         let leaf = &self.observed.server;
         let spec = &self.desired.server;
-        let reissued = self.leaf(spec, &KeySource::Host, leaf, None, None, Resource::ServerCertificate);
+        let pending = self.observed.requests.as_ref().map(|requests| (Party::Server, &requests.server));
+        let reissued = self.leaf(spec, &KeySource::Host, leaf, None, None, pending);
         if let (false, Some(key)) = (reissued, &leaf.key) {
             self.draft.change_attributes(Resource::ServerKey, key, attributes::SECRET, self.observed);
         }
     }
 
-    fn client(&mut self, client: &DesiredClient, seen: &ObservedClient) {
+    fn client(&mut self, number: usize, client: &DesiredClient, seen: &ObservedClient) {
         let name = client.name.clone();
         if let (KeySource::Request(path), Some(request)) = (&client.key, &seen.request) {
             self.draft.refuse_unreadable(request);
@@ -67,8 +68,9 @@ impl<'a> Comparison<'a> {
             }
         }
         let request = seen.request.as_deref().and_then(Seen::present);
-        let resource = Resource::ClientCertificate(name.clone());
-        let reissued = self.leaf(&client.spec, &client.key, &seen.leaf, request, Some(seen), resource);
+        let pending = self.observed.requests.as_ref().and_then(|requests| requests.clients.get(number));
+        let pending = pending.map(|pending| (Party::Client(name.clone()), pending));
+        let reissued = self.leaf(&client.spec, &client.key, &seen.leaf, request, Some(seen), pending);
         if let (false, Some(key)) = (reissued, &seen.leaf.key) {
             self.draft.change_attributes(Resource::ClientKey(name.clone()), key, attributes::SECRET, self.observed);
         }
@@ -86,9 +88,11 @@ impl<'a> Comparison<'a> {
         leaf: &ObservedLeaf,
         request: Option<&PublicKey>,
         client: Option<&ObservedClient>,
-        resource: Resource,
+        pending: Option<(Party, &'a Pending)>,
     ) -> bool {
         let certificate = &leaf.certificate;
+        let resource =
+            client.map_or(Resource::ServerCertificate, |client| Resource::ClientCertificate(client.name.clone()));
         self.draft.refuse_in_the_way(certificate);
         let dates = certificate.present().map(|found| (found.facts.not_before, found.facts.not_after));
         self.draft.renewals.push(dates.map(|(from, until)| spec.renewal.due(from, until)));
@@ -102,7 +106,7 @@ impl<'a> Comparison<'a> {
             self.draft.refuse_in_the_way(key);
             reasons.extend(leaf::key_reason(key, certificate.present().map(|found| &found.facts)));
         }
-        if let Some((party, pending)) = self.pending(&resource) {
+        if let Some((party, pending)) = pending {
             if party == Party::Server && reasons.is_empty() && elsewhere::is_between(self.observed) {
                 reasons.push(Reason::IssuerChanged);
             }
@@ -142,19 +146,6 @@ impl<'a> Comparison<'a> {
             seen: certificate.attributes,
         });
         true
-    }
-
-    /// What waits for a certificate that is signed elsewhere.
-    fn pending(&self, resource: &Resource) -> Option<(Party, &'a Pending)> {
-        let requests = self.observed.requests.as_ref()?;
-        match resource {
-            Resource::ServerCertificate => Some((Party::Server, &requests.server)),
-            Resource::ClientCertificate(name) => {
-                let at = self.observed.clients.iter().position(|client| client.name == *name)?;
-                Some((Party::Client(name.clone()), requests.clients.get(at)?))
-            }
-            _ => None,
-        }
     }
 
     fn wish(&mut self, wish: Wish) {
