@@ -7,7 +7,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use support::{Host, Ran, Site, on_each_suite};
+use support::{Host, Ran, Site, on_each_suite, set_mode};
 
 const MANIFEST: &str = "dockseal: 1\nhost: build-01.example.com\nclients:\n  - name: ci\n";
 const TLS: &str = "etc/docker/tls";
@@ -132,6 +132,23 @@ fn a_cut_off_goes_to_the_end_at_once_and_says_whom_it_locks_out() {
     run(&["apply", "--now-cut-off"]).ok();
     assert_eq!(bundle(&site, "ca.pem"), ["build-01.example.com Docker CA G4"]);
     assert_eq!(keys(&site), ["ca-key.pem", "server-key.pem"]);
+}
+
+/// Keys of CAs that wait or retire are keys of CAs.
+#[test]
+fn a_key_that_others_may_read_is_mended_and_one_that_others_may_write_stops_everything() {
+    let site = site("");
+    site.apply().ok();
+    site.manifest(&rotating("rotate: {generation: 2}"));
+    site.apply().ok();
+    let next = site.file(&format!("{TLS}/ca-next-key.pem"));
+    set_mode(&next, 0o644);
+    let mended = site.apply().ok();
+    assert!(mended.stdout.contains("~ ca.next-key"), "{mended}");
+    set_mode(&next, 0o666);
+    let refused = site.dockseal(["apply", "--advance"]).run().exits(1);
+    assert!(refused.stderr.contains("ca-next-key.pem"), "{refused}");
+    assert_eq!(bundle(&site, "ca.pem"), [ONE, TWO]);
 }
 
 #[test]

@@ -98,3 +98,32 @@ fn early(manifest: &Manifest, name: &str) -> Duration {
     let share = i32::from(u16::from_be_bytes([digest[0], digest[1]]));
     manifest.renew_jitter.duration() * share / (i32::from(u16::MAX) + 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A fleet of a thousand hosts from one template: on none of the 72 hours that renewals are spread over do more than
+    /// twice as many renew as on average, each host has its own moment in every run, and so has each client of one host.
+    #[test]
+    fn a_fleet_does_not_renew_in_one_hour() -> Result<(), String> {
+        let moments = |host: usize| {
+            let text = format!("dockseal: 1\nhost: build-{host:04}.example.com\nclients: [{{name: ci}}]\n");
+            let manifest = Manifest::parse(text.as_bytes(), "test").map_err(|problems| problems.len().to_string())?;
+            Ok::<_, String>([
+                server(&manifest).renewal.early,
+                client(&manifest, &manifest.clients[0]).spec.renewal.early,
+            ])
+        };
+        let mut hours = [0; 72];
+        for host in 0..1000 {
+            let [server, client] = moments(host)?;
+            assert_eq!(moments(host)?, [server, client]);
+            assert_ne!(server, client);
+            let hour = usize::try_from(server.whole_hours()).map_err(|error| error.to_string())?;
+            hours[hour] += 1;
+        }
+        assert!(hours.iter().all(|count| (1..=28).contains(count)), "{hours:?}");
+        Ok(())
+    }
+}

@@ -94,6 +94,8 @@ fn compare_found(
     };
     if step == Step::Stay {
         draft.change_attributes(Resource::CaCertificate, &observed.ca.certificate, attributes::PUBLIC, observed);
+        draft.change_attributes(Resource::CaNextKey, &observed.ca.next_key, attributes::SECRET, observed);
+        draft.change_attributes(Resource::CaOldKey, &observed.ca.old_key, attributes::SECRET, observed);
     }
     replace_ca::plan(step, &standing, desired, observed, bundle, now, draft);
     replace_ca::note(step, &rotation, desired, observed, now, draft);

@@ -27,7 +27,7 @@ pub fn judge(observed: &Observed, draft: &mut Draft) {
         refuse(file.path, file.attributes, wanted);
     }
     let leaves = std::iter::once(&observed.server).chain(observed.clients.iter().map(|client| &client.leaf));
-    for key in std::iter::once(&ca.key).chain(leaves.filter_map(|leaf| leaf.key.as_ref())) {
+    for key in [&ca.key, &ca.next_key, &ca.old_key].into_iter().chain(leaves.filter_map(|leaf| leaf.key.as_ref())) {
         let Seen { path, attributes, .. } = key;
         refuse(path, *attributes, SECRET);
     }
