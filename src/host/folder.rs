@@ -120,6 +120,11 @@ impl Root {
         }
     }
 
+    /// Whether nothing is there, by the system's way; what can't be looked at is told by whoever reads it.
+    pub fn is_missing(&self, folder: &Path) -> bool {
+        matches!(self.folder(folder, OFlag::O_PATH), Err(Errno::ENOENT))
+    }
+
     /// The names in a folder in byte order, by the system's way; `None` where the folder is missing. A symlink to a folder
     /// is followed.
     pub fn list_anywhere(&self, path: &Path) -> Result<Option<Vec<Listed>>, FileError> {

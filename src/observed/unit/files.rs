@@ -63,8 +63,11 @@ fn read_files(root: &Root, name: &str) -> Result<UnitFiles, ReadError> {
 
 /// Every place where systemd would look.
 fn candidates(root: &Root, name: &str) -> Result<Vec<PathBuf>, FileError> {
-    let mut paths: Vec<PathBuf> = SEARCH_FOLDERS.iter().map(|folder| Path::new(folder).join(name)).collect();
-    for folder in drop_in_folders(name) {
+    // Most of them are on no host, and each would be asked for several names.
+    let there: Vec<&Path> = SEARCH_FOLDERS.iter().map(Path::new).filter(|folder| !root.is_missing(folder)).collect();
+    let mut paths: Vec<PathBuf> = there.iter().map(|folder| folder.join(name)).collect();
+    let is_there = |folder: &PathBuf| folder.parent().is_some_and(|parent| there.contains(&parent));
+    for folder in drop_in_folders(name).into_iter().filter(is_there) {
         let entries = root.list_anywhere(&folder)?.unwrap_or_default();
         let names = entries.into_iter().map(|entry| folder.join(entry.name));
         paths.extend(names.filter(|path| path.extension().is_some_and(|extension| extension == "conf")));
