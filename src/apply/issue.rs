@@ -159,7 +159,7 @@ impl Issuer {
             if let (Bearer::Made { pem, .. }, IssueKey::New { path, seen }) = (bearer, &issue.key) {
                 files.push(Write::secret(path, pem, seen.map(|seen| seen.stamp)));
             }
-            files.extend(old_copy(apply, change, issue.keeps_old.as_ref())?);
+            files.extend(old_copy(apply, change, issue.keeps_old.as_deref())?);
             files.push(Write::public(change, certificate));
         }
         Ok(files)

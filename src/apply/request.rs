@@ -68,7 +68,7 @@ fn handed_in(apply: &Apply, change: &Change, intake: &Intake) -> Result<Vec<Writ
         };
         files.push(Write { path: path.clone(), bytes, mode: SECRET_MODE, before: seen.map(|seen| seen.stamp) });
     }
-    files.extend(old_copy(apply, change, intake.keeps_old.as_ref())?);
+    files.extend(old_copy(apply, change, intake.keeps_old.as_deref())?);
     files.push(Write::public(change, intake.certificate.to_pem()));
     Ok(files)
 }

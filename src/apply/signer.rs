@@ -108,7 +108,7 @@ impl Signer<'_> {
         let said = self.ask(issue, &request)?;
         let chain = chain(said).map_err(|why| fail(why, Vec::new()))?;
         let certificate = self.judge(issue, &key, chain).map_err(|(why, reasons)| fail(why, reasons))?;
-        files.extend(old_copy(self.apply, change, issue.keeps_old.as_ref())?);
+        files.extend(old_copy(self.apply, change, issue.keeps_old.as_deref())?);
         files.push(Write::public(change, certificate.to_pem()));
         Ok(files)
     }

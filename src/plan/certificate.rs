@@ -165,14 +165,15 @@ impl<'a> Comparison<'a> {
 
     /// The certificate that a client holds stays beside the new one while dockerd accepts it, so that a person can see who
     /// may not have taken the new one.
-    fn keeps_old(&self, client: &ObservedClient) -> Option<OldCopy> {
+    fn keeps_old(&self, client: &ObservedClient) -> Option<Box<OldCopy>> {
         let held = client.leaf.certificate.present()?;
         let accepted_until = held.facts.not_after;
         if held.signed_by.is_none() || accepted_until < self.yardstick.now || self.signer.is_cut_off {
             return None;
         }
         let seen = client.old.as_ref().and_then(|old| old.attributes);
-        Some(OldCopy { path: self.desired.layout.client_old_certificate(&client.name), seen, accepted_until })
+        let path = self.desired.layout.client_old_certificate(&client.name);
+        Some(Box::new(OldCopy { path, seen, accepted_until }))
     }
 
     fn client_ca(&mut self, name: String, copy: &Seen<Vec<Fingerprint>>) {

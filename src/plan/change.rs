@@ -173,8 +173,9 @@ pub struct Intake {
     pub before: Option<Box<CertFacts>>,
     /// `None` where the key does not belong on this host.
     pub key: Option<MovedKey>,
-    /// Where what it replaces stays, because somebody holds it and dockerd accepts it still.
-    pub keeps_old: Option<OldCopy>,
+    /// Where what it replaces stays, because somebody holds it and dockerd accepts it still. In a box, as first runs have
+    /// none.
+    pub keeps_old: Option<Box<OldCopy>>,
 }
 
 /// A key that waited and goes to its place.
@@ -217,8 +218,9 @@ pub struct Issue {
     pub key: IssueKey,
     /// What it replaces.
     pub before: Option<Box<CertFacts>>,
-    /// Where what it replaces stays, because somebody holds it and dockerd accepts it still.
-    pub keeps_old: Option<OldCopy>,
+    /// Where what it replaces stays, because somebody holds it and dockerd accepts it still. In a box, as first runs have
+    /// none.
+    pub keeps_old: Option<Box<OldCopy>>,
     /// Its end, computed from the plan's `now`.
     pub not_after: OffsetDateTime,
 }

@@ -39,7 +39,7 @@ pub struct Wish<'a> {
     /// The key that goes on.
     pub reused: Option<&'a Path>,
     /// Where the certificate that a client holds stays.
-    pub keeps_old: Option<OldCopy>,
+    pub keeps_old: Option<Box<OldCopy>>,
 }
 
 impl<'a> Wish<'a> {
