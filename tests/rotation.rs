@@ -351,8 +351,13 @@ END
     };
     host.manifest(&manifest("rotate: {generation: 2}"));
     let mut gaps = Vec::new();
+    let answered_again = || {
+        let so_far = host.sh("grep -c ' ok$' /root/log").stdout;
+        let so_far: u32 = so_far.trim().parse().unwrap_or(0);
+        host.wait_until(&format!("[ $(grep -c ' ok$' /root/log) -ge {} ]", so_far + 4));
+    };
     for (step, late_goes_on) in [("introduce", true), ("switch", true), ("retire", false)] {
-        host.wait_until("[ $(tail -n 3 /root/log | grep -c ok) = 3 ]");
+        answered_again();
         let before = host.starts();
         let stepped = host.sh("date +%s%N; dockseal apply --advance /etc/dockseal/host.yaml && date +%s%N").ok();
         assert_eq!(host.starts(), before + 1, "one restart: {stepped}");
@@ -364,7 +369,7 @@ END
             "cp -r /etc/docker/tls/clients/ci /root/ci-{step} && ln -s ci-{step} /root/ci.new && mv -T /root/ci.new /root/ci"
         ))
         .ok();
-        host.wait_until("[ $(tail -n 3 /root/log | grep -c ok) = 3 ]");
+        answered_again();
         assert_eq!(late(), late_goes_on, "who fetches nothing, after {step}");
         let log = host.read("/root/log");
         let requests: Vec<(u128, bool)> = log
@@ -388,6 +393,5 @@ END
     let log = host.read("/root/log");
     let good = log.lines().filter(|line| line.ends_with(" ok")).count();
     println!("{}: {good} requests answered; without an answer for: {}", host.suite().name(), gaps.join(", "));
-    assert!(good > 20, "{log}");
     host.dockseal(["plan"]).ok();
 }
