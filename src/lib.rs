@@ -10,6 +10,7 @@
 mod apply;
 pub mod cli;
 mod desired;
+mod export;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -1,5 +1,7 @@
 //! What can be asked for, and `--help`.
 
+mod client;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use time::format_description::well_known::Rfc3339;
 use super::help;
 use crate::desired::Pace;
 use crate::sign::Party;
+
+pub use client::{Client, ClientExport, ExportFormat};
 
 /// Seals a Docker host's TCP API with mutual TLS, from a checked-in manifest, and proves it.
 ///
@@ -70,6 +74,9 @@ pub enum Command {
     /// requests/ on the host, where the next apply takes them in. All requests are signed, or none.
     #[command(after_help = help::SIGN)]
     Sign(Sign),
+    /// Hands a client what it needs: a docker context, a folder, or the lines of a shell
+    #[command(subcommand, after_help = help::CLIENT_EXPORT)]
+    Client(Client),
     /// Prints the JSON schema of the manifest, of the JSON plan or of the JSON status
     #[command(after_help = help::SCHEMA)]
     Schema {
@@ -88,7 +95,7 @@ pub enum Command {
     Man {
         /// Of this command; without it, of dockseal as a whole
         #[arg(value_name = "COMMAND")]
-        of: Option<String>,
+        of: Vec<String>,
     },
 }
 

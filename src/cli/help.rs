@@ -89,6 +89,17 @@ Examples:
 
 Exit codes: 0 all are signed, 1 error and none is: nothing was written.";
 
+/// `dockseal client --help` and `dockseal client export --help`
+pub const CLIENT_EXPORT: &str = "\
+Examples:
+  sudo dockseal client export ci --format context
+  docker context import build-01 build-01.example.com-ci.dockercontext
+  sudo dockseal client export ci --format dir --out ~/build-01
+  dockseal client export ci --format env --out ~/build-01 >> ~/.profile
+
+Exit codes: 0 done, 1 error and nothing was written.
+Hand it over by a way that only the client can read, and delete your copy. After a renewal, export anew with --force.";
+
 /// `dockseal schema --help`
 pub const SCHEMA: &str = "\
 Examples:
@@ -111,4 +122,5 @@ pub const MAN: &str = "\
 Examples:
   dockseal man | man -l -
   dockseal man > /usr/local/share/man/man1/dockseal.1
-  dockseal man apply > /usr/local/share/man/man1/dockseal-apply.1";
+  dockseal man apply > /usr/local/share/man/man1/dockseal-apply.1
+  dockseal man client export > /usr/local/share/man/man1/dockseal-client-export.1";

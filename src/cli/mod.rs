@@ -2,6 +2,7 @@
 
 mod apply;
 mod arguments;
+mod client;
 mod failure;
 mod help;
 mod import;
@@ -88,6 +89,7 @@ fn perform(command: Command) -> io::Result<Exit> {
         Command::Recover(arguments) => Ok(recover::run(&arguments)),
         Command::Rollback(arguments) => Ok(rollback::run(&arguments, &mut out)),
         Command::Sign(arguments) => sign::run(&arguments, &mut out),
+        Command::Client(client) => client::run(&client, &mut out),
         Command::Import(arguments) => import::run(&arguments, &mut out),
         Command::Status(arguments) => status::run(&arguments, &mut out),
         Command::Schema { of } => schema::run(of, &mut out),
@@ -96,7 +98,7 @@ fn perform(command: Command) -> io::Result<Exit> {
             clap_complete::generate(shell, &mut Arguments::command(), "dockseal", &mut script);
             print(&mut out, [script]).map(|()| Exit::Done)
         }
-        Command::Man { of } => man::run(of.as_deref(), &mut out),
+        Command::Man { of } => man::run(&of, &mut out),
     }
 }
 

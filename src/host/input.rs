@@ -4,9 +4,14 @@ use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
+
+/// The path from / on, of one that may be relative to the working directory.
+pub fn absolute(path: &Path) -> io::Result<PathBuf> {
+    std::path::absolute(path)
+}
 
 /// Reads a regular file, or standard input for `-`, up to one byte beyond `most`: so that its reader sees that there is
 /// too much. Symlinks are followed: the caller chose the path.

@@ -7,6 +7,7 @@ pub mod json;
 pub mod log;
 mod notes;
 mod page;
+pub mod shell;
 pub mod status;
 pub mod text;
 mod trust;

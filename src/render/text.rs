@@ -235,6 +235,19 @@ pub fn add_error(page: &mut Page, why: &str, hint: Option<&str>) {
 
 /// A certificate that was signed for somebody else.
 pub fn signed(whose: &str, path: &Path, facts: &CertFacts, now: OffsetDateTime) -> String {
+    certificate(whose, path, facts, now).into_text()
+}
+
+/// What was written for a client, and the commands that use it.
+pub fn exported(name: &str, path: &Path, facts: &CertFacts, now: OffsetDateTime, uses: &[String]) -> String {
+    let mut page = certificate(&format!("client.{name}"), path, facts, now);
+    for command in uses {
+        add_detail(&mut page, command);
+    }
+    page.into_text()
+}
+
+fn certificate(whose: &str, path: &Path, facts: &CertFacts, now: OffsetDateTime) -> Page {
     let mut page = Page::default();
     page.line(0, STRONG, &format!("{whose}  {}", path.display()));
     let mut field = |name: &str, value: &str| page.line(2, PLAIN, &format!("{name:<9}{value}"));
@@ -245,7 +258,7 @@ pub fn signed(whose: &str, path: &Path, facts: &CertFacts, now: OffsetDateTime) 
     field("serial", &facts.serial.to_string());
     let until = words::moment(facts.not_after);
     field("until", &format!("{until} ({} days)", words::days_left(facts.not_after, now)));
-    page.into_text()
+    page
 }
 
 /// `Done: …`, after an apply; by handshakes where dockerd took it in. Or what it goes on waiting for.

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use super::shell;
 use crate::observed::{Distrust, Why};
 use crate::plan::Exposure;
 
 /// What is not trusted on the way to a folder.
 pub fn distrust(distrust: &Distrust) -> (String, String) {
     let path = &distrust.path;
-    let shown = quoted(path);
+    let shown = shell::path(path);
     let hint = match distrust.why {
         Why::Owner(_) => format!("look at what is in it, then: chown root {shown}"),
         Why::Everyone(_) => format!("look at what is in it, then: chmod o-w {shown}"),
@@ -30,7 +31,7 @@ pub fn distrust(distrust: &Distrust) -> (String, String) {
 
 /// A file that somebody else could have written.
 pub fn exposed(path: &Path, how: Exposure, owner: u32, mode: u32) -> (String, String) {
-    let shown = quoted(path);
+    let shown = shell::path(path);
     let (why, hint) = match how {
         Exposure::Owner(uid) => (
             format!("belongs to user {uid}, who could have put anything there"),
@@ -46,25 +47,4 @@ pub fn exposed(path: &Path, how: Exposure, owner: u32, mode: u32) -> (String, St
         ),
     };
     (format!("{} is not trusted: it {why}", path.display()), hint)
-}
-
-/// As a word of a shell's command line.
-fn quoted(path: &Path) -> String {
-    let path = path.display().to_string();
-    if path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+@:,=%".contains(c)) {
-        return path;
-    }
-    format!("'{}'", path.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_one_word_for_a_shell() {
-        assert_eq!(quoted(Path::new("/etc/docker/a-1_b.pem")), "/etc/docker/a-1_b.pem");
-        assert_eq!(quoted(Path::new("/a b/$(x)")), "'/a b/$(x)'");
-        assert_eq!(quoted(Path::new("/it's")), r"'/it'\''s'");
-    }
 }
