@@ -89,7 +89,7 @@ impl<'r> Layers<'r> {
 
     /// Puts the daemon.json with live-restore in place.
     pub fn commit_first(&mut self, path: &Path) -> Result<(), FileError> {
-        if let Some(first) = &self.first {
+        if let Some(first) = &mut self.first {
             first.commit()?;
             self.main.rebase(path, path)?;
         }

@@ -26,7 +26,8 @@ pub struct Transaction<'r> {
     root: &'r Root,
     sweeps: bool,
     steps: Vec<Step>,
-    folders: BTreeSet<PathBuf>,
+    /// Folders that need not be looked at again while files are staged.
+    entered: BTreeSet<PathBuf>,
     emptied: BTreeSet<PathBuf>,
 }
 
@@ -54,7 +55,7 @@ pub struct NewFile<'a> {
 impl<'r> Transaction<'r> {
     /// Nothing yet.
     pub fn new(root: &'r Root) -> Self {
-        Self { root, sweeps: false, steps: Vec::new(), folders: BTreeSet::new(), emptied: BTreeSet::new() }
+        Self { root, sweeps: false, steps: Vec::new(), entered: BTreeSet::new(), emptied: BTreeSet::new() }
     }
 
     /// Nothing yet; it removes what killed runs left in the folders that it enters. The one main transaction alone does.
@@ -72,9 +73,8 @@ impl<'r> Transaction<'r> {
 
     /// One that another process has begun, as its journal has it.
     pub fn resumed(root: &'r Root, taken: Taken<'_>) -> Self {
-        let steps: Vec<Step> = taken.steps.into_owned().into_iter().map(Step::recorded).collect();
-        let folders = steps.iter().filter_map(|step| step.path().parent()).map(Path::to_owned).collect();
-        Self { root, sweeps: false, steps, folders, emptied: taken.emptied.into_owned() }
+        let steps = taken.steps.into_owned().into_iter().map(Step::recorded).collect();
+        Self { steps, emptied: taken.emptied.into_owned(), ..Self::new(root) }
     }
 
     /// What a journal holds of it.
@@ -189,7 +189,8 @@ impl<'r> Transaction<'r> {
     }
 
     /// Everything that was staged appears. It need not have reached the disk.
-    pub fn commit(&self) -> Result<(), FileError> {
+    pub fn commit(&mut self) -> Result<(), FileError> {
+        self.entered = BTreeSet::new();
         for step in &self.steps {
             self.root.take(step)?;
         }
@@ -227,7 +228,7 @@ impl<'r> Transaction<'r> {
 
     fn enter_folder_of(&mut self, path: &Path) -> Result<(), FileError> {
         let folder = path.parent().unwrap_or(Path::new("/"));
-        if self.folders.contains(folder) {
+        if self.entered.contains(folder) {
             return Ok(());
         }
         let made = self.root.make_folder(folder, FOLDER_MODE)?;
@@ -235,7 +236,7 @@ impl<'r> Transaction<'r> {
             self.root.sweep(folder)?;
         }
         self.steps.extend(made);
-        self.folders.insert(folder.to_owned());
+        self.entered.insert(folder.to_owned());
         Ok(())
     }
 
@@ -247,13 +248,14 @@ impl<'r> Transaction<'r> {
     }
 
     fn sync_what_is_left(&self) -> Result<(), FileError> {
-        let mut folders = Vec::new();
-        for folder in &self.folders {
+        let folders: BTreeSet<&Path> = self.steps.iter().filter_map(|step| step.path().parent()).collect();
+        let mut left = Vec::new();
+        for folder in folders {
             if self.root.look(folder)?.is_some() {
-                folders.push(folder.clone());
+                left.push(folder.to_owned());
             }
         }
-        self.root.sync(&folders)
+        self.root.sync(&left)
     }
 }
 

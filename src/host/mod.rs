@@ -35,7 +35,7 @@ pub use cores::{Cost, on_all_cores};
 pub use error::FileError;
 pub use file::{Attributes, Entry, FileKind, Stamp};
 pub use filter::Filter;
-pub use folder::Place;
+pub use folder::{Listed, Place};
 pub use hand_out::{Handed, hand_out, would_replace};
 pub use input::{absolute, read_input};
 pub use lock::{Lock, LockError};

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::place::{Places, see, see_anywhere};
 use super::{ObserveError, Seen};
 use crate::desired::{CLIENTS, Desired, DesiredClient, KeySource, Layout};
-use crate::host::{Cost, Distrust, FileError, Place, Root, on_all_cores};
+use crate::host::{Cost, Distrust, FileError, Listed, Place, Root, on_all_cores};
 use crate::pki::{CertFacts, Certificate, Fingerprint, PublicKey, Request, StoredKey};
 
 /// The CA's files.
@@ -115,13 +115,15 @@ pub fn read(root: &Root, desired: &Desired, places: &mut Places) -> Result<Certi
     let all = near.folder(layout.directory())?.enter(CLIENTS)?;
     places.note(&all);
     let reader = Reader { root, layout, all: &all, trusted, original, barred: Mutex::default() };
+    // Before the clients: the names of ten thousand folders are many, and gone again before there is more to hold.
+    let strangers = reader.strangers(desired)?;
     let clients = on_all_cores(&desired.clients, Cost::Small, |client| reader.client(client))?;
     let mut barred = reader.barred.lock().map(|mut barred| std::mem::take(&mut *barred)).unwrap_or_default();
     barred.sort_by(|a, b| a.path.cmp(&b.path));
     for distrust in &barred {
         places.add(distrust);
     }
-    let orphans = reader.orphans(desired, places)?;
+    let orphans = reader.orphans(&strangers, places)?;
     Ok(Certificates { ca, server, clients, orphans })
 }
 
@@ -197,17 +199,21 @@ impl Reader<'_> {
         Ok(ObservedClient { name: name.clone(), leaf, ca, old, request })
     }
 
-    /// A folder counts as a client's once it holds a certificate or a key: others are none of our business.
-    fn orphans(&self, desired: &Desired, places: &mut Places) -> Result<Vec<Orphan>, FileError> {
-        let layout = self.layout;
+    /// The folders among the clients' that the manifest does not name.
+    fn strangers(&self, desired: &Desired) -> Result<Vec<String>, FileError> {
         let known: BTreeSet<&str> = desired.clients.iter().map(|client| client.name.as_str()).collect();
+        let Place::Open(folder) = self.all else { return Ok(Vec::new()) };
+        let listed = folder.list()?;
+        let names = listed.iter().filter_map(Listed::folder_name);
+        let strangers = names.filter(|name| !known.contains(name) && !self.layout.is_taken(name));
+        Ok(strangers.map(str::to_owned).collect())
+    }
+
+    /// A folder counts as a client's once it holds a certificate or a key: others are none of our business.
+    fn orphans(&self, strangers: &[String], places: &mut Places) -> Result<Vec<Orphan>, FileError> {
+        let layout = self.layout;
         let mut orphans = Vec::new();
-        let Place::Open(folder) = self.all else { return Ok(orphans) };
-        for entry in folder.list()? {
-            let Some(name) = entry.folder_name().filter(|name| !known.contains(name)) else { continue };
-            if layout.is_taken(name) {
-                continue;
-            }
+        for name in strangers {
             let place = self.all.enter(name)?;
             places.note(&place);
             let certificate = see_leaf(&place, layout.client_certificate(name), self.trusted)?;
@@ -217,7 +223,7 @@ impl Reader<'_> {
             }
             let ca = see(&place, layout.client_ca(name), |_| Ok(()))?;
             let old = see(&place, layout.client_old_certificate(name), |_| Ok(()))?;
-            orphans.push(Orphan { name: name.to_owned(), certificate, key, ca, old });
+            orphans.push(Orphan { name: name.clone(), certificate, key, ca, old });
         }
         Ok(orphans)
     }
