@@ -20,7 +20,7 @@ use crate::render::{Page, text};
 /// Does it.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     let Some(mut session) = Session::open(&arguments.target, None, true) else { return Ok(Exit::Error) };
-    if !session.takes_delete_keys(arguments.keys.delete_keys) || !may_change(&session.root) {
+    if !session.takes_delete_keys(arguments.keys.delete_keys) || !may_change(&session.root) || !session.can_write() {
         return Ok(Exit::Error);
     }
     if arguments.allow_restart && session.desired.unit.restart == RestartPolicy::Safe {

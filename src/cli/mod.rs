@@ -17,6 +17,7 @@ mod session;
 mod sign;
 mod status;
 mod validate;
+mod writable;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;

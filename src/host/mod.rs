@@ -21,6 +21,7 @@ mod known;
 mod lock;
 mod log_file;
 mod process;
+mod read_only;
 mod root;
 mod stage;
 mod step;
