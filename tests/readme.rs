@@ -120,6 +120,10 @@ fn fresh_host() -> Host {
     host.install_dockseal();
     host.sh("echo 127.0.0.1 build-01.example.com >>/etc/hosts").ok();
     host.copy_in(Path::new(CHECKOUT).join(MANIFEST), "/root/examples/quickstart.yaml", 0o644);
+    for unit in ["dockseal.service", "dockseal.timer"] {
+        let source = Path::new(CHECKOUT).join("packaging/systemd").join(unit);
+        host.copy_in(source, &format!("/etc/systemd/system/{unit}"), 0o644);
+    }
     host
 }
 
