@@ -1,7 +1,8 @@
 //! README.md, executed: each command is run, each shown output compared, each manifest an example that validates.
 //!
 //! The word behind ```` ```sh ```` says where a block runs: without one, in a scratch folder that has `examples/`; `host`,
-//! as root on one booted host, all blocks in order; `ansible`, against a booted host; `build`, in the checkout.
+//! as root on one booted host, all blocks in order; `ansible`, against a booted host; `build`, in what `cargo package` holds;
+//! `deb`, in the checkout.
 //! `exits=N` names an exit code other than 0. A `text` block is the output of the block before it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
@@ -9,11 +10,11 @@ mod support;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use support::{Block, Dockseal, Host, Ran, Suite, blocks, cache};
+use support::{Block, Dockseal, Host, Ran, Suite, blocks, cache, in_checkout};
 
 const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
 const MANIFEST: &str = "examples/quickstart.yaml";
@@ -24,7 +25,8 @@ const CARGO_RUN: &str = r#"cargo() { [ "$1 $2 $3" = "run --release --" ]; shift 
 fn each_block_is_of_a_kind_that_is_executed() {
     let kinds: Vec<_> = blocks("README.md").iter().map(Block::kind).collect();
     for kind in &kinds {
-        let known = ["sh", "sh host", "sh build", "sh ansible", "python", "text", "crontab"].contains(&kind.as_str());
+        let known =
+            ["sh", "sh host", "sh build", "sh deb", "sh ansible", "python", "text", "crontab"].contains(&kind.as_str());
         assert!(known || kind.starts_with("yaml examples/"), "no test executes ```{kind}");
     }
     assert!(kinds.len() > 20);
@@ -73,24 +75,42 @@ fn commands_run_in_a_folder() {
     assert!(count >= 3);
 }
 
-/// `tests/run`, the other command that a fresh machine is told, runs this.
+/// From what `cargo package` holds, which lacks the tests but must lack nothing else. With the target folder of the checkout
+/// only what is compiled in another way is compiled.
 #[test]
 #[ignore = "compiles"]
-fn the_checkout_installs() {
-    let installed = tempfile::tempdir().unwrap();
+fn what_would_be_published_installs() {
+    let folder = tempfile::tempdir().unwrap();
+    let packed = ["cargo", "package", "--quiet", "--locked", "--no-verify", "--allow-dirty", "--target-dir"];
+    Ran::run(in_checkout(packed).arg(folder.path()), b"", Duration::from_secs(120)).ok();
+    let name = concat!("dockseal-", env!("CARGO_PKG_VERSION"));
+    let archive = folder.path().join("package").join(format!("{name}.crate"));
+    let unpacked = Command::new("/bin/tar").arg("-xzf").arg(archive).current_dir(folder.path()).status().unwrap();
+    assert!(unpacked.success());
+
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| Path::new(CHECKOUT).join("target").into());
     let count = run_all("sh build", |block| {
-        let mut command = Command::new("/bin/sh");
-        command.args(["-euc", &block.text]).current_dir(CHECKOUT).env("CARGO_INSTALL_ROOT", installed.path());
-        for variable in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "CARGO_INCREMENTAL", "CARGO_TARGET_DIR"] {
-            if let Some(value) = std::env::var_os(variable) {
-                command.env(variable, value);
-            }
-        }
-        Ran::run(command.env("CARGO_NET_OFFLINE", "true"), b"", Duration::from_secs(1200))
+        let mut command = in_checkout(["/bin/sh", "-euc", &block.text]);
+        command.current_dir(folder.path().join(name)).env("CARGO_TARGET_DIR", &target);
+        Ran::run(command.env("CARGO_INSTALL_ROOT", folder.path()), b"", Duration::from_secs(1200))
     });
     assert_eq!(count, 1);
-    let version = Command::new(installed.path().join("bin/dockseal")).arg("--version").output().unwrap();
-    assert!(version.status.success());
+    let version = Command::new(folder.path().join("bin/dockseal")).arg("--version").output().unwrap();
+    assert_eq!(version.stdout, format!("dockseal {}\n", env!("CARGO_PKG_VERSION")).into_bytes());
+}
+
+/// Where the package of the README's commands is; the tested binary stands in for the one that cargo would build.
+fn package(target: &Path) -> PathBuf {
+    fs::create_dir(target.join("release")).unwrap();
+    std::os::unix::fs::symlink(Dockseal::BINARY, target.join("release/dockseal")).unwrap();
+    let count = run_all("sh deb", |block| {
+        let script = format!("cargo() {{ [ \"$*\" = 'build --release --locked' ]; }}\n{}", block.text);
+        let mut command = in_checkout(["/bin/sh", "-euc", &script]);
+        Ran::run(command.env("CARGO_TARGET_DIR", target), b"", Duration::from_secs(120))
+    });
+    assert_eq!(count, 1);
+    let mut made = fs::read_dir(target.join("debian")).unwrap();
+    made.next().unwrap().unwrap().path()
 }
 
 #[test]
@@ -114,16 +134,14 @@ fn commands_run_on_a_host() {
     assert_ne!(host.sh(&call).code, 0);
 }
 
-/// A booted host that calls itself as the README does, with the binary and the example.
+/// A booted host that calls itself as the README does, with the package and the example at hand.
 fn fresh_host() -> Host {
     let host = Host::boot(Suite::Trixie);
-    host.install_dockseal();
     host.sh("echo 127.0.0.1 build-01.example.com >>/etc/hosts").ok();
     host.copy_in(Path::new(CHECKOUT).join(MANIFEST), "/root/examples/quickstart.yaml", 0o644);
-    for unit in ["dockseal.service", "dockseal.timer"] {
-        let source = Path::new(CHECKOUT).join("packaging/systemd").join(unit);
-        host.copy_in(source, &format!("/etc/systemd/system/{unit}"), 0o644);
-    }
+    let target = tempfile::tempdir().unwrap();
+    let package = package(target.path());
+    host.copy_in(&package, &format!("/root/{}", package.file_name().unwrap().to_str().unwrap()), 0o644);
     host
 }
 
