@@ -41,6 +41,11 @@ fn the_sandbox_lets_a_run_through(host: &Host) {
     let exposure = exposure(host);
     println!("{}: exposure {exposure}", host.suite().name());
     assert!(exposure <= EXPOSURE, "{exposure}");
+    let readme = fs::read_to_string(checkout("README.md")).unwrap();
+    assert!(
+        readme.contains(&format!("gives it {}.{}", EXPOSURE / 10, EXPOSURE % 10)),
+        "{EXPOSURE} is not in the README"
+    );
 
     host.container("kept");
     host.manifest(&listening(EVERYWHERE, LIVE));
