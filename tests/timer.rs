@@ -138,15 +138,32 @@ fn a_folder_elsewhere_takes_a_drop_in() {
     let host = Host::boot(Suite::Trixie);
     host.install_dockseal();
     install_units(&host);
-    host.seal(&MANIFEST.replace("name: ci\n", "name: ci\n    directory: /srv/portainer\n"));
+    host.copy_in(checkout("examples/issuers/openssl"), "/usr/local/lib/dockseal/openssl", 0o755);
+    host.sh("umask 077; mkdir /srv/ca; cd /srv/ca
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca-key.pem -out ca.pem -days 3650 \
+            -subj '/CN=Build CA' -addext keyUsage=critical,keyCertSign -addext basicConstraints=critical,CA:TRUE,pathlen:0
+        chmod 644 ca.pem")
+        .ok();
+    let manifest = MANIFEST
+        .replace("name: ci\n", "name: ci\n    directory: /srv/portainer\n")
+        .replace("server:\n", "ca: {issuer: {command: [/usr/local/lib/dockseal/openssl, /srv/ca]}}\nserver:\n");
+    host.seal(&manifest);
     fails(&host, 1);
     let said = host.journal("dockseal.service");
     assert!(said.contains("error: /srv/portainer cannot be written to: it is mounted read-only here"), "{said}");
     assert!(said.contains("ReadWritePaths=/srv/portainer"), "{said}");
+
     install_example(&host, "dockseal.service.d/paths.conf");
     host.sh("rm /srv/portainer/cert.pem").ok();
     runs(&host);
-    host.sh("test -s /srv/portainer/cert.pem").ok();
+    host.run(["openssl", "verify", "-CAfile", "/srv/ca/ca.pem", "/srv/portainer/cert.pem"]).ok();
+
+    // Folders that get empty are no mount points of the sandbox.
+    host.manifest(&format!("{manifest}state: absent\n"));
+    runs(&host);
+    host.dockseal(["plan"]).ok();
+    assert!(host.answers_locally());
+    runs(&host);
 }
 
 fn runs(host: &Host) {
