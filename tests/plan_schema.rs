@@ -56,6 +56,26 @@ fn every_plan_follows_the_schema() {
     assert!(!validator.is_valid(&serde_json::json!({"format": "dockseal.plan/1"})));
 }
 
+/// A program that applies has the plan of the very run that carried it out, and nothing else on standard output.
+#[test]
+fn apply_prints_the_plan_that_it_carries_out() {
+    let site = Site::of(&["debian"], MANIFEST);
+    let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let resources = |plan: &Value| -> Vec<Value> {
+        plan["changes"].as_array().unwrap().iter().map(|change| change["resource"].clone()).collect()
+    };
+    let planned = parse(&site.dockseal(["plan", "--format", "json"]).run().exits(2).stdout);
+    let run =
+        |code| parse(&site.dockseal(["apply", "--format", "json", "--detailed-exitcode"]).run().exits(code).stdout);
+    assert_eq!(resources(&run(2)), resources(&planned));
+    assert_eq!(run(0)["changes"], serde_json::json!([]));
+
+    put(&site.file("etc/docker/daemon.json"), b"[]");
+    let refused = site.dockseal(["apply", "--format", "json"]).run().exits(1);
+    assert_eq!(parse(&refused.stdout)["errors"].as_array().unwrap().len(), 1);
+    assert!(refused.stderr.contains("the file must hold one object"), "{refused}");
+}
+
 /// Without its kinds, a reason would be anything at all to a program that reads it.
 #[test]
 fn the_schema_names_every_kind_of_reason() {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::arguments::Apply as Arguments;
+use super::arguments::{Apply as Arguments, Format};
 use super::failure::say_failure;
 use super::log::Log;
 use super::progress::Progress;
@@ -11,11 +11,10 @@ use super::session::{Session, may_change};
 use super::{Exit, print, say, say_error};
 use crate::apply::{Apply, ApplyError, Moment};
 use crate::host::Lock;
-use crate::manifest::RestartPolicy;
 use crate::observed::Observed;
 use crate::plan::{DaemonStep, Plan};
 use crate::render::log::PlanTold;
-use crate::render::{Page, text};
+use crate::render::{Page, json, text};
 
 /// Does it.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
@@ -23,9 +22,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     if !session.takes_delete_keys(arguments.keys.delete_keys) || !may_change(&session.root) || !session.can_write() {
         return Ok(Exit::Error);
     }
-    if arguments.allow_restart && session.desired.unit.restart == RestartPolicy::Safe {
-        session.desired.unit.restart = RestartPolicy::Always;
-    }
+    session.takes_allow_restart(arguments.allow_restart);
     session.desired.ca.rotation.pace = arguments.rotation.pace();
     let _lock = match Lock::acquire(&session.root, arguments.lock_timeout) {
         Ok(lock) => lock,
@@ -36,9 +33,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     };
     let host = session.desired.host.clone();
     let log = Log { root: &session.root, command: "apply", host: Some(&host), began: session.now };
-    if let Err(error) = recover(&log, Moment::Now) {
-        return Ok(say_failure(&error));
-    }
+    let is_recovered = match recover(&log, Moment::Now) {
+        Ok(is_recovered) => is_recovered,
+        Err(error) => return Ok(say_failure(&error)),
+    };
     let (mut observed, plan) = match session.compare() {
         Ok(compared) => compared,
         Err(error) => {
@@ -46,17 +44,24 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
             return Ok(Exit::Error);
         }
     };
+    let is_json = matches!(arguments.format, Format::Json);
     if !plan.refusals.is_empty() {
         say_findings(&plan);
+        if is_json {
+            print(out, [json::plan(&plan)])?;
+        }
         return Ok(Exit::Error);
     }
     // The plan has what matters of them, and the facts of ten thousand clients are many.
     observed.clients = Vec::new();
     if !(plan.is_empty() && arguments.quiet) {
-        print(out, text::plan(&plan, session.now))?;
+        match arguments.format {
+            Format::Text => print(out, text::plan(&plan, session.now))?,
+            Format::Json => print(out, [json::plan(&plan)])?,
+        }
     }
     if plan.is_empty() {
-        return Ok(Exit::Done);
+        return Ok(if is_recovered && arguments.detailed_exitcode { Exit::Changes } else { Exit::Done });
     }
     let waiting = plan.waiting.len();
     // Whether nobody listens any more takes no handshake.
@@ -66,8 +71,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     match carry_out(&session, &observed, plan) {
         Ok(()) => {
             log.changed(changes);
-            // The host has changed, whether or not somebody still reads.
-            let _ = out.write_all(text::applied(is_proven, waiting).as_bytes()).and_then(|()| out.flush());
+            if !is_json {
+                // The host has changed, whether or not somebody still reads.
+                let _ = out.write_all(text::applied(is_proven, waiting).as_bytes()).and_then(|()| out.flush());
+            }
             Ok(if arguments.detailed_exitcode { Exit::Changes } else { Exit::Done })
         }
         Err(error) => {

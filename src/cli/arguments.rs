@@ -155,6 +155,9 @@ pub struct Plan {
     /// Plan as if it were this time, RFC 3339 (2027-01-31T00:00:00Z)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub now: Option<OffsetDateTime>,
+    /// Plan what `apply --allow-restart` does: dockerd may restart even where running containers stop with it
+    #[arg(long)]
+    pub allow_restart: bool,
     #[command(flatten)]
     pub keys: Keys,
     /// Print nothing where nothing would change
@@ -168,6 +171,9 @@ pub struct Apply {
     pub target: Target,
     #[command(flatten)]
     pub rotation: RotationPace,
+    /// How the plan that is carried out is written; as JSON it stands alone, and the exit code says how it went
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
     /// Restart dockerd even where running containers stop with it
     #[arg(long)]
     pub allow_restart: bool,

@@ -15,6 +15,7 @@ use crate::render::{Page, json, text, words};
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     let Some(mut session) = Session::open(&arguments.target, arguments.now, false) else { return Ok(Exit::Error) };
     session.desired.ca.rotation.pace = arguments.rotation.pace();
+    session.takes_allow_restart(arguments.allow_restart);
     if !session.takes_delete_keys(arguments.keys.delete_keys) {
         return Ok(Exit::Error);
     }

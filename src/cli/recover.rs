@@ -31,21 +31,21 @@ pub fn run(arguments: &Arguments) -> Exit {
     };
     let log = Log { root: &root, command: "recover", host: None, began: OffsetDateTime::now_utc() };
     match recover(&log, moment) {
-        Ok(()) => Exit::Done,
+        Ok(_) => Exit::Done,
         Err(error) => say_failure(&error),
     }
 }
 
-/// Undoes or finishes what an earlier run left, says so and logs it.
-pub fn recover(log: &Log, moment: Moment) -> Result<(), ApplyError> {
+/// Undoes or finishes what an earlier run left, says so and logs it; gives whether there was something.
+pub fn recover(log: &Log, moment: Moment) -> Result<bool, ApplyError> {
     let recovered = apply::recover(log.root, moment).inspect_err(|error| log.failed(error, None))?;
-    if let Some(recovered) = recovered {
-        log.recovered(&recovered);
+    if let Some(recovered) = &recovered {
+        log.recovered(recovered);
         let mut page = Page::default();
-        text::add_note_text(&mut page, &words(&recovered));
+        text::add_note_text(&mut page, &words(recovered));
         say(page);
     }
-    Ok(())
+    Ok(recovered.is_some())
 }
 
 fn words(recovered: &Recovered) -> String {

@@ -8,6 +8,7 @@ use super::arguments::Target;
 use super::{say_error, validate};
 use crate::desired::{Desired, Leaving};
 use crate::host::{self, Root};
+use crate::manifest::RestartPolicy;
 use crate::observed::{Authorities, Depth, ObserveError, Observed};
 use crate::plan::Plan;
 
@@ -55,6 +56,13 @@ impl Session {
                 say_error(&error.to_string(), hint);
                 None
             }
+        }
+    }
+
+    /// Takes `--allow-restart` in. A manifest that says `never` means it.
+    pub fn takes_allow_restart(&mut self, allow_restart: bool) {
+        if allow_restart && self.desired.unit.restart == RestartPolicy::Safe {
+            self.desired.unit.restart = RestartPolicy::Always;
         }
     }
 

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{diff, notes, words};
+use crate::pki::CertFacts;
 use crate::plan::{
     After, Change, DaemonStep, Intake, Issue, IssueKey, Phase, Plan, Reason, Refusal, Rotation, Waiting,
 };
@@ -87,6 +88,21 @@ struct JsonIssue {
     not_after: String,
     /// It has to be handed out again: until then, RFC 3339, dockerd accepts what it replaces. Null where nobody holds that.
     old_accepted_until: Option<String>,
+    /// The certificate that it replaces; null where there was none.
+    replaces: Option<JsonReplaced>,
+}
+
+/// What is there before.
+#[derive(Serialize, JsonSchema)]
+struct JsonReplaced {
+    /// The whole subject.
+    subject: String,
+    /// `DNS:…`, `IP:…`
+    sans: Vec<String>,
+    /// Key algorithm; null for a kind that the manifest has no word for.
+    key: Option<String>,
+    /// RFC 3339, UTC.
+    not_after: String,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -229,6 +245,16 @@ fn handed_in(intake: &Intake) -> JsonIssue {
         key: intake.key.as_ref().and(facts.public_key.algorithm).map(|algorithm| algorithm.to_string()),
         old_accepted_until: intake.keeps_old.as_ref().map(|old| words::rfc3339(old.accepted_until)),
         not_after: words::rfc3339(facts.not_after),
+        replaces: intake.before.as_deref().map(replaced),
+    }
+}
+
+fn replaced(facts: &CertFacts) -> JsonReplaced {
+    JsonReplaced {
+        subject: facts.subject.to_string(),
+        sans: facts.sans.iter().map(ToString::to_string).collect(),
+        key: facts.public_key.algorithm.map(|algorithm| algorithm.to_string()),
+        not_after: words::rfc3339(facts.not_after),
     }
 }
 
@@ -239,6 +265,7 @@ fn certificate(issue: &Issue) -> JsonIssue {
         key: (!matches!(issue.key, IssueKey::Request(_))).then(|| issue.spec.key.to_string()),
         not_after: words::rfc3339(issue.not_after),
         old_accepted_until: issue.keeps_old.as_ref().map(|old| words::rfc3339(old.accepted_until)),
+        replaces: issue.before.as_deref().map(replaced),
     }
 }
 
