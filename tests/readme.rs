@@ -1,8 +1,8 @@
 //! README.md, executed: each command is run, each shown output compared, each manifest an example that validates.
 //!
 //! The word behind ```` ```sh ```` says where a block runs: without one, in a scratch folder that has `examples/`; `host`,
-//! as root on one booted host, all blocks in order; `ansible`, against a booted host; `build`, in what `cargo package` holds;
-//! `deb`, in the checkout.
+//! as root on one booted host, all blocks in order; `ansible`, `collection` and `fleet`, against booted hosts (see
+//! `examples.rs` and `ansible.rs`); `build`, in what `cargo package` holds; `deb`, in the checkout.
 //! `exits=N` names an exit code other than 0. A `text` block is the output of the block before it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
@@ -25,8 +25,19 @@ const CARGO_RUN: &str = r#"cargo() { [ "$1 $2 $3" = "run --release --" ]; shift 
 fn each_block_is_of_a_kind_that_is_executed() {
     let kinds: Vec<_> = blocks("README.md").iter().map(Block::kind).collect();
     for kind in &kinds {
-        let known =
-            ["sh", "sh host", "sh build", "sh deb", "sh ansible", "python", "text", "crontab"].contains(&kind.as_str());
+        let known = [
+            "sh",
+            "sh host",
+            "sh build",
+            "sh deb",
+            "sh ansible",
+            "sh collection",
+            "sh fleet",
+            "python",
+            "text",
+            "crontab",
+        ]
+        .contains(&kind.as_str());
         assert!(known || kind.starts_with("yaml examples/"), "no test executes ```{kind}");
     }
     assert!(kinds.len() > 20);

@@ -121,6 +121,11 @@ impl Host {
         self.machine.name()
     }
 
+    /// The process that is PID 1 inside, as this machine counts.
+    pub fn leader(&self) -> u32 {
+        self.machine.leader()
+    }
+
     /// From the command to docker.service active, without the wait for a slot.
     pub fn boot_time(&self) -> Duration {
         self.boot_time
@@ -220,10 +225,7 @@ impl Host {
         path: OsString,
         arguments: impl IntoIterator<Item = A>,
     ) -> HostCommand {
-        let mut command = Command::new("/usr/bin/nsenter");
-        command.arg("-t").arg(self.machine.leader().to_string()).args([namespaces, "--"]).args(arguments);
-        command.env("PATH", path).env("HOME", "/root").env("LANG", "C.UTF-8");
-        HostCommand { command, input: Vec::new(), limit: Duration::from_secs(120) }
+        HostCommand::in_namespace(self.machine.leader(), namespaces, arguments).env("PATH", path)
     }
 
     /// One line for the closing summary of `tests/run`.
@@ -236,6 +238,19 @@ impl Host {
 }
 
 impl HostCommand {
+    /// In these namespaces of a process, as nsenter calls them, with the `PATH` of the tests.
+    pub fn in_namespace<A: AsRef<OsStr>>(
+        process: u32,
+        namespaces: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Self {
+        let mut command = Command::new("/usr/bin/nsenter");
+        command.arg("-t").arg(process.to_string()).args([namespaces, "--"]).args(arguments);
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_else(|| PATH.into()));
+        command.env("HOME", "/root").env("LANG", "C.UTF-8");
+        Self { command, input: Vec::new(), limit: Duration::from_secs(120) }
+    }
+
     /// Sets a variable.
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.command.env(key, value);

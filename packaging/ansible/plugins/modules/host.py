@@ -203,8 +203,8 @@ BROKEN = 3
 HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
 
-def command_line(module: AnsibleModule) -> list[str]:
-    """The program with its flags; what reads the manifest from standard input has `-`."""
+def command_line(module: AnsibleModule, manifest: str) -> list[str]:
+    """The program with its flags and the manifest's file."""
     params = module.params
     executable = params["executable"]
     if "/" not in executable:
@@ -219,7 +219,7 @@ def command_line(module: AnsibleModule) -> list[str]:
             line.append("--" + flag.replace("_", "-"))
     if params["root"] is not None:
         line += ["--root", root(module)]
-    return line + ["--", params["path"] or "-"]
+    return line + ["--", manifest]
 
 
 def root(module: AnsibleModule) -> str:
@@ -231,11 +231,18 @@ def root(module: AnsibleModule) -> str:
     return folder
 
 
-def standard_input(params: dict) -> str | None:
-    """The manifest as text, unless it is on the host. JSON is YAML, and leaves no doubt about what is a string."""
-    if params["manifest"] is not None:
-        return json.dumps(params["manifest"])
-    return params["content"]
+def manifest_file(module: AnsibleModule) -> str:
+    """Where the manifest stands; what did not come as a file is one now, for its owner alone, until the module ends. JSON is
+    YAML, and leaves no doubt about what is a string. Not by standard input: a program that ends without having read that, as
+    an old one does that does not know a flag, takes its message with it (run_command ends with a broken pipe)."""
+    params = module.params
+    if params["path"] is not None:
+        return params["path"]
+    text = params["content"] if params["manifest"] is None else json.dumps(params["manifest"])
+    path = os.path.join(module.tmpdir, "manifest")
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
 
 
 def read_plan(text: str) -> dict:
@@ -344,9 +351,10 @@ def main() -> None:
     environment = {"NO_COLOR": "1"}
     if params["passphrase"] is not None:
         environment[params["passphrase_env"]] = params["passphrase"]
-    rc, stdout, stderr = module.run_command(
-        command_line(module), data=standard_input(params) or "\n", binary_data=True, environ_update=environment, handle_exceptions=True
-    )
+    manifest = manifest_file(module)
+    rc, stdout, stderr = module.run_command(command_line(module, manifest), environ_update=environment)
+    if manifest != params["path"]:
+        stderr = stderr.replace(manifest, "manifest")
     plan = read_plan(stdout)
     waiting = plan.get("waiting", [])
     if rc not in (IN_SYNC, CHANGED):
