@@ -21,23 +21,30 @@ impl Module {
 
     /// Runs the task with these options, and gives what it returned.
     fn run(&self, options: &Value, flags: &str) -> (Value, Ran) {
-        let mut options = options.clone();
-        for (name, value) in [("root", json!(self.control.path("root"))), ("executable", json!(Dockseal::BINARY))] {
-            let options = options.as_object_mut().unwrap();
-            options.entry(name).or_insert(value);
+        let (results, ran) = self.run_each(std::slice::from_ref(options), flags);
+        (results[0].clone(), ran)
+    }
+
+    /// Runs a task for each of these options, in one play, and gives what each returned.
+    fn run_each(&self, all: &[Value], flags: &str) -> (Value, Ran) {
+        let defaults = json!({"root": self.control.path("root"), "executable": Dockseal::BINARY});
+        let mut tasks = Vec::new();
+        for (number, options) in all.iter().enumerate() {
+            let mut with_defaults = defaults.clone();
+            with_defaults.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+            let register = format!("result_{number}");
+            tasks.push(json!({"dockseal.docker.host": with_defaults, "register": register, "ignore_errors": true}));
         }
-        let play = json!([{
-            "hosts": "localhost",
-            "gather_facts": false,
-            "tasks": [
-                {"dockseal.docker.host": options, "register": "result", "ignore_errors": true},
-                {"ansible.builtin.copy": {"content": "{{ result | to_json }}", "dest": "{{ playbook_dir }}/result.json"},
-                    "check_mode": false, "diff": false, "no_log": true},
-            ],
-        }]);
+        let names: Vec<String> = (0..all.len()).map(|number| format!("result_{number}")).collect();
+        let results = format!("{{{{ [{}] | to_json }}}}", names.join(", "));
+        tasks.push(json!({
+            "ansible.builtin.copy": {"content": results, "dest": "{{ playbook_dir }}/results.json"},
+            "check_mode": false, "diff": false, "no_log": true,
+        }));
+        let play = json!([{"hosts": "localhost", "gather_facts": false, "tasks": tasks}]);
         self.control.write("play.yaml", &play.to_string());
         let ran = self.control.run(&format!("ansible-playbook {flags} play.yaml")).ok();
-        (self.control.json("result.json"), ran)
+        (self.control.json("results.json"), ran)
     }
 }
 
@@ -107,40 +114,35 @@ fn it_plans_applies_and_rests() {
 #[ignore = "needs the Python environment"]
 fn a_failure_says_what_the_program_says() {
     let module = Module::new();
-    for flags in ["", "--check"] {
-        let (failed, ran) = module.run(&json!({"content": "dockseal: 1\nhost: build_01\n"}), flags);
-        assert_eq!(
-            (&failed["failed"], &failed["rc"], &failed["needs_person"]),
-            (&json!(true), &json!(1), &json!(false))
-        );
-        let said = failed["msg"].as_str().unwrap();
-        assert!(said.contains("manifest:2:7") && said.contains("underscore"), "{ran}");
-    }
     put(&module.control.path("root/etc/docker/daemon.json"), b"[]");
-    for flags in ["", "--check"] {
-        let (failed, ran) =
-            module.run(&json!({"content": "dockseal: 1\nhost: build-01\ndaemon: {debug: true}\n"}), flags);
-        assert_eq!((&failed["failed"], &failed["changed"]), (&json!(true), &json!(false)), "{ran}");
-        let error = &failed["errors"][0];
-        assert!(error["message"].as_str().unwrap().contains("the file must hold one object"), "{ran}");
-        assert!(failed["msg"].as_str().unwrap().contains("daemon.json begins with"), "the hint: {ran}");
-    }
     let stub = module.control.path("dockseal");
     put(&stub, b"#!/bin/sh\necho 'error: all is lost' >&2\nexit 3\n");
     set_mode(&stub, 0o755);
-    let (lost, ran) = module.run(&json!({"content": "dockseal: 1\n", "executable": stub}), "");
-    assert_eq!(
-        (&lost["rc"], &lost["needs_person"], &lost["msg"]),
-        (&json!(3), &json!(true), &json!("all is lost")),
-        "{ran}"
-    );
-    let (neither, ran) = module.run(&json!({}), "");
-    assert!(
-        neither["msg"].as_str().unwrap().contains("one of the following is required: path, content, manifest"),
-        "{ran}"
-    );
-    let (both, ran) = module.run(&json!({"path": "/x", "content": "y"}), "");
-    assert!(both["msg"].as_str().unwrap().contains("mutually exclusive"), "{ran}");
+    let options = [
+        json!({"content": "dockseal: 1\nhost: build_01\n"}),
+        json!({"content": "dockseal: 1\nhost: build-01\ndaemon: {debug: true}\n"}),
+        json!({"content": "dockseal: 1\n", "executable": stub}),
+        json!({}),
+        json!({"path": "/x", "content": "y"}),
+    ];
+    for flags in ["", "--check"] {
+        let (results, ran) = module.run_each(&options, flags);
+        let [invalid, refused, lost, neither, both] = &results.as_array().unwrap()[..] else { panic!("{ran}") };
+        let says = |result: &Value, text: &str| {
+            assert_eq!((&result["failed"], &result["changed"]), (&json!(true), &json!(false)), "{ran}");
+            assert!(result["msg"].as_str().unwrap().contains(text), "{text}: {ran}");
+        };
+        says(invalid, "manifest:2:7");
+        says(invalid, "underscore");
+        assert_eq!((&invalid["rc"], &invalid["needs_person"]), (&json!(1), &json!(false)));
+        says(refused, "the file must hold one object");
+        says(refused, "daemon.json begins with");
+        assert!(refused["errors"][0]["hint"].as_str().unwrap().contains("daemon.json begins with"), "{ran}");
+        says(lost, "all is lost");
+        assert_eq!((&lost["rc"], &lost["needs_person"]), (&json!(3), &json!(true)));
+        says(neither, "one of the following is required: path, content, manifest");
+        says(both, "mutually exclusive");
+    }
 }
 
 /// A host that waits for its certificates changes nothing in a further run, in check mode or not.
