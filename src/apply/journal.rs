@@ -125,9 +125,14 @@ impl<'r> Journal<'r> {
     /// From here on files may appear beside targets in these folders. A power cut that loses this line loses nothing
     /// else: it is not synced.
     pub fn stage(&self, folders: BTreeSet<PathBuf>) -> Result<(), Cause> {
-        let mut missing = BTreeSet::new();
+        let mut missing: BTreeSet<PathBuf> = BTreeSet::new();
         for folder in &folders {
-            missing.extend(self.root.missing_folders(folder));
+            // Outer folders come first, and one that is missing holds nothing.
+            if folder.parent().is_some_and(|above| missing.contains(above)) {
+                missing.insert(folder.clone());
+            } else {
+                missing.extend(self.root.missing_folders(folder));
+            }
         }
         self.draft(Phase::Staging { folders, missing })?;
         Ok(self.root.publish(Path::new(JOURNAL))?)

@@ -39,9 +39,12 @@ pub fn stage<'r>(
     let (early, late): (Vec<&Change>, Vec<&Change>) = apply.plan.changes.iter().partition(is_early);
     stager.write_texts(&early, None)?;
     stager.write_issued(&std::mem::take(&mut issuer.ca_files))?;
-    issuer.issue(apply, |files| stager.write_issued(&files))?;
+    let ca_pem = issuer.ca_pem.take();
+    let mut copies = Copies::of(&late, ca_pem.as_deref());
+    issuer.issue(apply, |files| stager.write(&copies.beside(&files)))?;
     stager.write_elsewhere(apply)?;
-    stager.write_texts(&late, issuer.ca_pem.as_deref())?;
+    let late: Vec<&Change> = late.into_iter().filter(|change| !copies.is_written(change)).collect();
+    stager.write_texts(&late, ca_pem.as_deref())?;
     for change in &apply.plan.changes {
         stager.files.stage(change)?;
         if let After::Bundle(_) = change.after {
@@ -110,6 +113,49 @@ impl Stager<'_, '_> {
             self.write(&new)?;
         }
         Ok(())
+    }
+}
+
+/// Copies of the CA's certificate that go beside certificates: what is written in one folder is written together, so that a
+/// thousand folders are not opened once more.
+struct Copies<'a> {
+    pem: Option<&'a str>,
+    /// Those to come, by folder.
+    ahead: BTreeMap<&'a Path, &'a Change>,
+    written: BTreeSet<&'a Path>,
+}
+
+impl<'a> Copies<'a> {
+    fn of(changes: &[&'a Change], pem: Option<&'a str>) -> Self {
+        let copies = changes.iter().filter(|change| matches!(change.after, After::CopyOfCa));
+        let ahead = copies.filter_map(|change| Some((change.path.parent()?, *change))).collect();
+        Self { pem, ahead, written: BTreeSet::new() }
+    }
+
+    /// The files, each folder's last one with the copy behind it.
+    fn beside<'f>(&mut self, files: &'f [Write]) -> Vec<NewFile<'f>>
+    where
+        'a: 'f,
+    {
+        let mut new = Vec::with_capacity(files.len() * 3 / 2);
+        for (at, file) in files.iter().enumerate() {
+            new.push(file.as_new_file());
+            let Some(folder) = file.path.parent() else { continue };
+            let goes_on = files.get(at + 1).is_some_and(|next| next.path.parent() == Some(folder));
+            if goes_on {
+                continue;
+            }
+            if let (Some(pem), Some(change)) = (self.pem, self.ahead.remove(folder)) {
+                let before = change.seen.map(|seen| seen.stamp);
+                new.push(NewFile { path: &change.path, bytes: pem.as_bytes(), mode: PUBLIC_MODE, before });
+                self.written.insert(&change.path);
+            }
+        }
+        new
+    }
+
+    fn is_written(&self, change: &Change) -> bool {
+        self.written.contains(change.path.as_path())
     }
 }
 

@@ -88,7 +88,7 @@ impl<'r> Folder<'r> {
     fn enter(&self, name: &str) -> Result<Place<'r>, FileError> {
         let path = self.path.join(name);
         let place = match step_into(self.root, &self.fd, OsStr::new(name), &path) {
-            Ok(fd) => Place::Open(Folder { root: self.root, path, fd: Arc::new(fd) }),
+            Ok(found) => Place::Open(Folder { root: self.root, path, fd: Arc::new(found.fd) }),
             Err(Obstacle::System(Errno::ENOENT)) => Place::Missing,
             // A symlink, or no folder at all.
             Err(Obstacle::System(Errno::ENOTDIR)) => return self.root.enter(&path),

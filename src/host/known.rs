@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::fcntl::AtFlags;
-use nix::sys::stat::{fstat, fstatat};
+use nix::sys::stat::fstatat;
 
 use super::file::{Attributes, FileId};
 use super::root::{Root, relative};
+use super::trust::Trusted;
 
-/// A client's folder, the one above, and what a second core works on; more are not needed at a time.
-const MOST: usize = 8;
+/// The folders of as many clients as are written at a time, and those above.
+const MOST: usize = 72;
 
 /// The last ones used, at the end the last.
 #[derive(Debug, Default)]
@@ -27,6 +28,13 @@ struct Entry {
     fd: Arc<OwnedFd>,
 }
 
+impl Entry {
+    /// By its bytes: paths compare name by name, and another spelling only takes another walk.
+    fn is_at(&self, path: &Path) -> bool {
+        self.path.as_os_str() == path.as_os_str()
+    }
+}
+
 impl Known {
     /// The folder at `path`, if it is known and still there.
     pub fn find(&self, root: &Root, path: &Path) -> Option<Arc<OwnedFd>> {
@@ -37,22 +45,20 @@ impl Known {
     }
 
     /// Remembers a folder that was just judged.
-    pub fn add(&self, path: &Path, fd: OwnedFd) -> Arc<OwnedFd> {
-        let fd = Arc::new(fd);
-        if let Ok(now) = fstat(&fd) {
-            let mut entries = self.lock();
-            entries.retain(|entry| entry.path != path);
-            if entries.len() == MOST {
-                entries.remove(0);
-            }
-            entries.push(Entry { path: path.to_owned(), id: Attributes::of(&now).stamp.id, fd: Arc::clone(&fd) });
+    pub fn add(&self, path: &Path, folder: Trusted) -> Arc<OwnedFd> {
+        let fd = Arc::new(folder.fd);
+        let mut entries = self.lock();
+        entries.retain(|entry| !entry.is_at(path));
+        if entries.len() == MOST {
+            entries.remove(0);
         }
+        entries.push(Entry { path: path.to_owned(), id: folder.id, fd: Arc::clone(&fd) });
         fd
     }
 
     fn take_last(&self, path: &Path) -> Option<Entry> {
         let mut entries = self.lock();
-        let at = entries.iter().rposition(|entry| entry.path == path)?;
+        let at = entries.iter().rposition(|entry| entry.is_at(path))?;
         let entry = entries.remove(at);
         entries.push(entry.clone());
         Some(entry)

@@ -19,7 +19,7 @@ use super::error::{FileCause, FileError};
 use super::file::FileKind;
 use super::known::Known;
 use super::process::effective_user;
-use super::trust::{Obstacle, step_into, walk};
+use super::trust::{Obstacle, Trusted, step_into, walk};
 
 /// The root worked on. All paths given to its methods are absolute and without `..`.
 #[derive(Debug)]
@@ -109,12 +109,17 @@ impl Root {
             (Some(parent), Some(name)) => step_into(self, &parent, name, folder),
             _ => walk(self, below),
         };
-        let fd = match stepped {
+        let found = match stepped {
             // It may be a symlink.
             Err(Obstacle::System(Errno::ENOTDIR)) => walk(self, below)?,
             other => other?,
         };
-        Ok(self.known.add(folder, fd))
+        Ok(self.remember(folder, found))
+    }
+
+    /// The next way to that folder is short.
+    pub(super) fn remember(&self, folder: &Path, found: Trusted) -> Arc<OwnedFd> {
+        self.known.add(folder, found)
     }
 
     /// The trusted way to the folder that holds `path`, to work on the name in it.

@@ -4,7 +4,9 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write as _;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
@@ -18,7 +20,10 @@ use super::folder::Place;
 use super::process::effective_user;
 use super::root::Root;
 use super::step::{NEW, OLD, Spot, Step};
-use super::trust::Obstacle;
+use super::trust::{Obstacle, take_made};
+
+/// For errors.
+const CREATE_FOLDER: &str = "create the folder";
 
 impl Root {
     /// Writes `bytes` beside `path`, with its final mode and never with a wider one. `before` is what was seen at `path`:
@@ -55,9 +60,13 @@ impl Root {
     pub fn make_folder(&self, path: &Path, mode: u32) -> Result<Vec<Step>, FileError> {
         let mut missing: Vec<&Path> = Vec::new();
         let mut next = Some(path);
+        let mut parent = None;
         while let Some(folder) = next {
             match self.trusted(folder) {
-                Ok(_) => break,
+                Ok(found) => {
+                    parent = Some(found);
+                    break;
+                }
                 Err(Obstacle::System(Errno::ENOENT)) => missing.push(folder),
                 Err(Obstacle::System(Errno::ENOTDIR)) => {
                     return Err(self.refuse(folder, FileCause::NotAFolder(FileKind::File)));
@@ -68,8 +77,12 @@ impl Root {
         }
         let mut steps = Vec::new();
         for folder in missing.into_iter().rev() {
-            match self.make_one_folder(folder, if folder == path { mode } else { 0o755 }) {
-                Ok(step) => steps.extend(step),
+            let Some(above) = &parent else { return Err(self.fail(folder, CREATE_FOLDER, Errno::ENOENT)) };
+            match self.make_one_folder(above, folder, if folder == path { mode } else { 0o755 }) {
+                Ok((step, made)) => {
+                    steps.extend(step);
+                    parent = Some(made);
+                }
                 Err(error) => {
                     for step in steps.iter().rev() {
                         self.undo(step)?;
@@ -102,35 +115,47 @@ impl Root {
         Ok(swept)
     }
 
-    fn make_one_folder(&self, path: &Path, mode: u32) -> Result<Option<Step>, FileError> {
-        let fail = |errno| self.fail(path, "create the folder", errno);
-        let (parent, name) =
-            self.trusted_parent(path).map_err(|obstacle| self.fail(path, "create the folder", obstacle))?;
+    /// Gives no step where somebody else has made it meanwhile.
+    fn make_one_folder(
+        &self,
+        parent: &OwnedFd,
+        path: &Path,
+        mode: u32,
+    ) -> Result<(Option<Step>, Arc<OwnedFd>), FileError> {
+        let fail = |obstacle| self.fail(path, CREATE_FOLDER, obstacle);
+        let Some(name) = path.file_name() else { return Err(fail(Errno::EINVAL.into())) };
         let mode = Mode::from_bits_truncate(mode);
-        match mkdirat(&parent, name, mode) {
+        match mkdirat(parent, name, mode) {
             Ok(()) => {}
             Err(Errno::EEXIST) => {
                 return match self.look(path)? {
-                    Some((FileKind::Folder, _)) => Ok(None),
+                    Some((FileKind::Folder, _)) => self.trusted(path).map(|found| (None, found)).map_err(fail),
                     Some((kind, _)) => Err(self.refuse(path, FileCause::NotAFolder(kind))),
                     None => Err(self.refuse(path, FileCause::ChangedMeanwhile)),
                 };
             }
-            Err(errno) => return Err(fail(errno)),
+            Err(errno) => return Err(fail(errno.into())),
         }
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let opened = openat(&parent, name, flags, Mode::empty()).and_then(|fd| {
-            fchmod(&fd, mode)?;
-            fstat(&fd)
-        });
-        match opened {
-            Ok(stat) => {
-                Ok(Some(Step::MakeFolder { path: PathBuf::from(path), folder: Attributes::of(&stat).stamp.id }))
+        let opened = openat(parent, name, flags, Mode::empty()).and_then(|fd| {
+            let mut found = Attributes::of(&fstat(&fd)?);
+            // The umask has taken bits away, or none.
+            if found.mode != mode.bits() {
+                fchmod(&fd, mode)?;
+                found = Attributes::of(&fstat(&fd)?);
             }
-            Err(errno) => {
+            Ok((fd, found))
+        });
+        let made = opened.map_err(Obstacle::from).and_then(|(fd, found)| take_made(self, fd, &found, path));
+        match made {
+            Ok(made) => {
+                let step = Step::MakeFolder { path: PathBuf::from(path), folder: made.id };
+                Ok((Some(step), self.remember(path, made)))
+            }
+            Err(obstacle) => {
                 // It is empty and ours; the first error is the one to tell.
-                let _ = unlinkat(&parent, name, UnlinkatFlags::RemoveDir);
-                Err(fail(errno))
+                let _ = unlinkat(parent, name, UnlinkatFlags::RemoveDir);
+                Err(fail(obstacle))
             }
         }
     }

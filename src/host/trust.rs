@@ -12,10 +12,10 @@ use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, readlinkat};
-use nix::sys::stat::{FileStat, Mode, fstat};
+use nix::sys::stat::{Mode, fstat};
 use nix::unistd::getegid;
 
-use super::file::{Attributes, FileKind};
+use super::file::{Attributes, FileId, FileKind};
 use super::process::effective_user;
 use super::root::Root;
 
@@ -60,12 +60,19 @@ pub(super) enum Obstacle {
     Distrusted(Distrust),
 }
 
+/// A folder that nobody else can change.
+#[derive(Debug)]
+pub(super) struct Trusted {
+    pub fd: OwnedFd,
+    pub id: FileId,
+}
+
 /// As many as Linux follows (`path_resolution(7)`).
 const MOST_LINKS: usize = 40;
 const STEP: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
 
 /// Walks from the root to a folder. `below` is relative to the root.
-pub(super) fn walk(root: &Root, below: &Path) -> Result<OwnedFd, Obstacle> {
+pub(super) fn walk(root: &Root, below: &Path) -> Result<Trusted, Obstacle> {
     let at_root = Attributes::of(&fstat(root.as_fd())?);
     let shared = judge(root.as_fd(), &at_root).map_err(|why| root.distrust(Path::new("/"), why))?;
     let mut walk = Walk { root, root_is_shared: shared, stood: Vec::new(), ahead: Vec::new(), links: 0 };
@@ -82,15 +89,24 @@ pub(super) fn walk(root: &Root, below: &Path) -> Result<OwnedFd, Obstacle> {
         return Err(root.distrust(walk.path(), Why::Shared));
     }
     match walk.stood.pop() {
-        Some(stood) => Ok(stood.fd),
-        None => Ok(openat(root.as_fd(), ".", STEP, Mode::empty())?),
+        Some(stood) => Ok(stood.folder),
+        None => Ok(Trusted { fd: openat(root.as_fd(), ".", STEP, Mode::empty())?, id: at_root.stamp.id }),
     }
 }
 
 /// Opens a folder that stands in a trusted one and is no symlink.
-pub(super) fn step_into(root: &Root, folder: impl AsFd, name: &OsStr, path: &Path) -> Result<OwnedFd, Obstacle> {
-    let (fd, shared) = open_judged(root, folder.as_fd(), name, path)?;
-    if shared { Err(root.distrust(path, Why::Shared)) } else { Ok(fd) }
+pub(super) fn step_into(root: &Root, folder: impl AsFd, name: &OsStr, path: &Path) -> Result<Trusted, Obstacle> {
+    let (folder, shared) = open_judged(root, folder.as_fd(), name, path)?;
+    if shared { Err(root.distrust(path, Why::Shared)) } else { Ok(folder) }
+}
+
+/// A folder that was just made in a trusted one: what it has inherited may still let others in.
+pub(super) fn take_made(root: &Root, fd: OwnedFd, found: &Attributes, path: &Path) -> Result<Trusted, Obstacle> {
+    match judge(fd.as_fd(), found) {
+        Ok(false) => Ok(Trusted { fd, id: found.stamp.id }),
+        Ok(true) => Err(root.distrust(path, Why::Shared)),
+        Err(why) => Err(root.distrust(path, why)),
+    }
 }
 
 /// Folders that were opened on the way, the names still to come (the last one first), and how many links it took.
@@ -103,14 +119,14 @@ struct Walk<'r> {
 }
 
 struct Stood {
-    fd: OwnedFd,
+    folder: Trusted,
     path: PathBuf,
     shared: bool,
 }
 
 impl Walk<'_> {
     fn fd(&self) -> BorrowedFd<'_> {
-        self.stood.last().map_or_else(|| self.root.as_fd(), |stood| stood.fd.as_fd())
+        self.stood.last().map_or_else(|| self.root.as_fd(), |stood| stood.folder.fd.as_fd())
     }
 
     fn path(&self) -> &Path {
@@ -132,8 +148,8 @@ impl Walk<'_> {
     fn step(&mut self, name: &OsStr) -> Result<(), Obstacle> {
         let path = self.path().join(name);
         match open_judged(self.root, self.fd(), name, &path) {
-            Ok((fd, shared)) => {
-                self.stood.push(Stood { fd, path, shared });
+            Ok((folder, shared)) => {
+                self.stood.push(Stood { folder, path, shared });
                 Ok(())
             }
             Err(Obstacle::System(Errno::ENOTDIR)) => self.follow(name, &path),
@@ -174,11 +190,11 @@ impl Walk<'_> {
 }
 
 /// Opens what must be a folder and judges what was opened; whether it is shared as `/tmp` is comes with it.
-fn open_judged(root: &Root, folder: BorrowedFd, name: &OsStr, path: &Path) -> Result<(OwnedFd, bool), Obstacle> {
+fn open_judged(root: &Root, folder: BorrowedFd, name: &OsStr, path: &Path) -> Result<(Trusted, bool), Obstacle> {
     let fd = openat(folder, name, STEP, Mode::empty())?;
-    let found: FileStat = fstat(&fd)?;
-    let shared = judge(fd.as_fd(), &Attributes::of(&found)).map_err(|why| root.distrust(path, why))?;
-    Ok((fd, shared))
+    let found = Attributes::of(&fstat(&fd)?);
+    let shared = judge(fd.as_fd(), &found).map_err(|why| root.distrust(path, why))?;
+    Ok((Trusted { fd, id: found.stamp.id }, shared))
 }
 
 /// Whether somebody else may change what is in this folder; if only by new names, it is shared.

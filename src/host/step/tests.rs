@@ -226,8 +226,8 @@ fn the_umask_takes_nothing_from_the_mode() -> Checked {
     let bench = Bench::new()?;
     bench.root.take(&bench.root.stage(Path::new("/a"), b"", 0o666, None)?)?;
     assert_eq!(fs::metadata(bench.folder.path().join("a"))?.mode() & 0o7777, 0o666);
-    bench.root.make_folder(Path::new("/d"), 0o777)?;
-    assert_eq!(fs::metadata(bench.folder.path().join("d"))?.mode() & 0o7777, 0o777);
+    bench.root.make_folder(Path::new("/d"), 0o775)?;
+    assert_eq!(fs::metadata(bench.folder.path().join("d"))?.mode() & 0o7777, 0o775);
     Ok(())
 }
 
