@@ -119,7 +119,7 @@ fn is_installed(host: &Host) {
     host.run(["systemctl", "is-enabled", "dockseal.timer"]).exits(1);
     host.run(["systemctl", "is-active", "dockseal.timer"]).exits(3);
     let script = "cd /usr/share
-        for page in man/man1/dockseal.1.gz man/man1/dockseal-apply.1.gz; do gzip -dc $page | grep -q '^.TH dockseal'; done
+        for page in man/man1/dockseal.1.gz man/man1/dockseal-client-export.1.gz; do gzip -dc $page | grep -q '^.TH dockseal'; done
         bash -c '. bash-completion/completions/dockseal && complete -p dockseal'
         head -n 1 zsh/vendor-completions/_dockseal | grep -qx '#compdef dockseal'
         grep -q '^complete -c dockseal' fish/vendor_completions.d/dockseal.fish
