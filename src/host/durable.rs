@@ -50,14 +50,15 @@ impl Root {
         }
     }
 
-    /// Removes a folder if nothing is in it; one that is gone already is as good. One that is mounted stays: the sandbox of a
-    /// unit mounts those that it may write in.
+    /// Removes a folder if nothing is in it; one that is gone already is as good. One that is writable in a
+    /// read-only folder stays: the sandbox of a unit mounts those that it may write in.
     pub fn remove_empty(&self, path: &Path) -> Result<(), FileError> {
         let found = self.trusted_parent(path);
         let removed = found.and_then(|(folder, name)| Ok(unlinkat(folder, name, UnlinkatFlags::RemoveDir)?));
+        let is_mounted = || path.parent().is_some_and(|above| self.is_read_only(above)) && !self.is_read_only(path);
         match removed {
             Ok(()) | Err(Obstacle::System(Errno::ENOENT | Errno::ENOTDIR | Errno::ENOTEMPTY | Errno::EEXIST)) => Ok(()),
-            Err(Obstacle::System(Errno::EROFS | Errno::EBUSY)) if !self.is_read_only(path) => Ok(()),
+            Err(Obstacle::System(Errno::EROFS)) if is_mounted() => Ok(()),
             Err(obstacle) => Err(self.fail(path, "remove", obstacle)),
         }
     }
