@@ -30,6 +30,7 @@ impl Control {
             "there is no Ansible in {}: tests/run installs it",
             cache().join("python").display()
         );
+        fs::create_dir(control.path("tmp")).unwrap();
         std::os::unix::fs::symlink(Path::new(SOURCE).parent().unwrap(), control.path("packaging")).unwrap();
         control
     }
@@ -61,6 +62,7 @@ impl Control {
         vec![
             ("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", cache().join("python/bin").display())),
             ("HOME", self.folder.path().display().to_string()),
+            ("TMPDIR", self.path("tmp").display().to_string()),
             ("LC_ALL", "C.UTF-8".to_owned()),
             ("ANSIBLE_LOCALHOST_WARNING", "false".to_owned()),
             ("ANSIBLE_INVENTORY_UNPARSED_WARNING", "false".to_owned()),

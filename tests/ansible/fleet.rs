@@ -54,7 +54,7 @@ impl Fleet {
         let passphrase = format!("dockseal_ca_passphrase_file={}", control.path("passphrase").display());
         let listed: Vec<_> = NAMES.into_iter().zip(&hosts).collect();
         control.inventory(&listed, &["dockseal_clients=['ci']", &passphrase]);
-        control.write("passphrase", PASSPHRASE);
+        control.run(&format!("umask 077; echo '{PASSPHRASE}' >passphrase")).ok();
         control.run(MAKE_CA).ok();
         control.write("tell.yaml", AND_TELL);
         let fleet = Self { control, hosts, network };
@@ -156,9 +156,8 @@ fn the_key_of_the_ca_stayed(fleet: &Fleet) {
         let left = host.sh(&format!("ls -d {REQUESTS} /etc/docker/tls/ca-key.pem 2>/dev/null || :"));
         assert_eq!(left.stdout, "");
     }
-    let desks = fs::read_dir(std::env::temp_dir()).unwrap().map(|entry| entry.unwrap().path());
-    let desks: Vec<_> = desks.filter(|path| path.extension().is_some_and(|end| end == "dockseal")).collect();
-    assert!(desks.is_empty(), "{desks:?}");
+    let left: Vec<_> = fs::read_dir(fleet.control.path("tmp")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 fn nothing_secret_is_shown(fleet: &Fleet, ran: &Ran) {
