@@ -70,25 +70,53 @@ fn the_role_installs_applies_fetches_and_rests() {
         }
     }
 
-    // Another file than the one that was meant is not installed; a manifest that is wrong does not replace the old one.
+    // Another file than the one that was meant is not installed.
     fs::write(control.path("dockseal"), "#!/bin/sh\nexit 0\n").unwrap();
     let refused = control.run_in(&network, apply).exits(2);
     assert!(refused.stdout.contains("has the SHA-256 digest"), "{refused}");
+
+    // A package from a URL takes the program's place.
+    let package = format!(
+        "mkdir -p deb/DEBIAN deb/usr/bin; install {} deb/usr/bin/dockseal
+         printf 'Package: dockseal\nVersion: 1\nArchitecture: %s\nMaintainer: x <x@example.com>\nDescription: x\n' \
+             $(dpkg --print-architecture) >deb/DEBIAN/control
+         dpkg-deb -Znone --root-owner-group --build deb served/dockseal.deb; sha256sum served/dockseal.deb",
+        Dockseal::BINARY
+    );
+    let built = control.run(&format!("mkdir served; {package}")).ok().stdout;
+    let sum = built.lines().last().unwrap().split(' ').next().unwrap().to_owned();
+    let listed = fs::read_to_string(control.path("inventory.ini")).unwrap();
+    let listed: String =
+        listed.lines().filter(|line| !line.starts_with("dockseal_")).map(|line| format!("{line}\n")).collect();
+    let install = |sum: &str| {
+        let url = "http://10.86.0.1:8000/dockseal.deb";
+        control.write(
+            "inventory.ini",
+            &format!("{listed}ansible_pipelining=true\ndockseal_deb={url}\ndockseal_checksum={sum}\n"),
+        );
+        control.run_in(&network, &format!("{SERVE}\n{apply}"))
+    };
+    let refused = install(&"f".repeat(64)).exits(2);
+    assert!(refused.stdout.contains("did not match"), "{refused}");
+    host.sh("[ ! -e /usr/bin/dockseal ]").ok();
+    let packaged = install(&sum).ok();
+    assert_eq!(host.sh("dpkg-query --search /usr/bin/dockseal").ok().text(), "dockseal: /usr/bin/dockseal");
+    assert!(count(&packaged, NAME, "changed") > 0);
+    assert_eq!(count(&install(&sum).ok(), NAME, "changed"), 0);
+
+    // A manifest that is wrong does not replace the old one.
     control.write(&format!("hosts/{NAME}.yaml"), &manifest.replace("hosts: [fd://", "hosts: [fd:/"));
-    let refused = control
-        .run_in(
-            &network,
-            &format!(
-                "{apply} --extra-vars '{{\"dockseal_binary\": \"{}\", \"dockseal_checksum\": \"{}\"}}'",
-                Dockseal::BINARY,
-                sum.split(' ').next().unwrap()
-            ),
-        )
-        .exits(2);
+    let refused = control.run_in(&network, apply).exits(2);
     assert!(refused.stdout.contains("failed to validate"), "{refused}");
-    assert_eq!((host.files(), host.read("/etc/dockseal/host.yaml")), (calm.0, manifest));
+    assert_eq!(host.read("/etc/dockseal/host.yaml"), manifest);
+    assert_eq!(host.dockerd(), calm.1);
     host.dockseal(["plan"]).ok();
 }
+
+/// Serves the folder `served` until the shell ends.
+const SERVE: &str = "python3 -m http.server --directory served --bind 10.86.0.1 8000 >/dev/null 2>&1 & server=$!
+trap 'kill $server' EXIT
+until curl -s -o /dev/null http://10.86.0.1:8000/; do sleep 0.1; done";
 
 /// What the host says to the client whose files were fetched.
 fn ping(control: &Control, network: &Network) -> String {
