@@ -1,4 +1,4 @@
-//! `packaging/ansible`, the collection `dockseal.docker`, with ansible-core from PyPI: its module in a folder, its role and
+//! `packaging/ansible`, the collection `dockseal.docker`, with ansible-core from `PyPI`: its module in a folder, its role and
 //! its fleet over real SSH on booted hosts, and what Ansible's own tools say of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 

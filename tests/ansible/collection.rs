@@ -42,7 +42,7 @@ fn it_installs_from_a_tarball_and_is_documented() {
     }
 }
 
-/// Its tools come from PyPI into folders of their own, which stay in the cache: the first run takes some minutes.
+/// Its tools come from `PyPI` into folders of their own, which stay in the cache: the first run takes some minutes.
 #[test]
 #[ignore = "needs the Python environment"]
 fn it_is_sane() {

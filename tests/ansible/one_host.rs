@@ -86,13 +86,13 @@ fn the_role_installs_applies_fetches_and_rests() {
     let built = control.run(&format!("mkdir served; {package}")).ok().stdout;
     let sum = built.lines().last().unwrap().split(' ').next().unwrap().to_owned();
     let listed = fs::read_to_string(control.path("inventory.ini")).unwrap();
-    let listed: String =
-        listed.lines().filter(|line| !line.starts_with("dockseal_")).map(|line| format!("{line}\n")).collect();
+    let listed: Vec<_> = listed.lines().filter(|line| !line.starts_with("dockseal_")).collect();
+    let listed = listed.join("\n");
     let install = |sum: &str| {
         let url = "http://10.86.0.1:8000/dockseal.deb";
         control.write(
             "inventory.ini",
-            &format!("{listed}ansible_pipelining=true\ndockseal_deb={url}\ndockseal_checksum={sum}\n"),
+            &format!("{listed}\nansible_pipelining=true\ndockseal_deb={url}\ndockseal_checksum={sum}\n"),
         );
         control.run_in(&network, &format!("{SERVE}\n{apply}"))
     };
