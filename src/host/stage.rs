@@ -79,9 +79,9 @@ impl Root {
         for folder in missing.into_iter().rev() {
             let Some(above) = &parent else { return Err(self.fail(folder, CREATE_FOLDER, Errno::ENOENT)) };
             match self.make_one_folder(above, folder, if folder == path { mode } else { 0o755 }) {
-                Ok((step, made)) => {
+                Ok((step, opened)) => {
                     steps.extend(step);
-                    parent = Some(made);
+                    parent = Some(opened);
                 }
                 Err(error) => {
                     for step in steps.iter().rev() {
@@ -146,11 +146,11 @@ impl Root {
             }
             Ok((fd, found))
         });
-        let made = opened.map_err(Obstacle::from).and_then(|(fd, found)| take_made(self, fd, &found, path));
-        match made {
-            Ok(made) => {
-                let step = Step::MakeFolder { path: PathBuf::from(path), folder: made.id };
-                Ok((Some(step), self.remember(path, made)))
+        let trusted = opened.map_err(Obstacle::from).and_then(|(fd, found)| take_made(self, fd, &found, path));
+        match trusted {
+            Ok(folder) => {
+                let step = Step::MakeFolder { path: PathBuf::from(path), folder: folder.id };
+                Ok((Some(step), self.remember(path, folder)))
             }
             Err(obstacle) => {
                 // It is empty and ours; the first error is the one to tell.
