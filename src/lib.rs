@@ -21,5 +21,6 @@ mod observed;
 mod pki;
 mod plan;
 mod render;
+mod saved;
 mod sign;
 mod visible;

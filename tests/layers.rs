@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Each room and the rooms that it may use. `main.rs` and `lib.rs`, which only name the rooms, may use all, and all may
 /// use `visible.rs`, which uses nothing.
-const TABLE: [(&str, &[&str]); 14] = [
+const TABLE: [(&str, &[&str]); 15] = [
     ("visible", &[]),
     ("manifest", &["pki"]), // for `KeyAlgorithm`, whose words the manifest uses
     ("pki", &[]),
@@ -21,7 +21,14 @@ const TABLE: [(&str, &[&str]); 14] = [
     ("sign", &["manifest", "pki", "host", "desired"]),
     ("export", &["manifest", "pki", "host", "desired"]),
     ("import", &["manifest", "pki", "host", "desired", "observed", "plan", "render"]),
-    ("cli", &["manifest", "pki", "host", "desired", "observed", "plan", "apply", "render", "import", "sign", "export"]),
+    ("saved", &["pki", "desired", "observed", "plan", "render"]),
+    (
+        "cli",
+        &[
+            "manifest", "pki", "host", "desired", "observed", "plan", "apply", "render", "import", "sign", "export",
+            "saved",
+        ],
+    ),
     // A door for the fuzz targets, which no room may use: it is not there in an ordinary build.
     ("fuzzing", &["manifest", "pki", "host", "desired", "observed", "plan", "apply", "render"]),
 ];

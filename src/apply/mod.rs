@@ -57,8 +57,10 @@ pub struct Apply<'a> {
     pub observed: &'a Observed,
     /// The difference; without refusals.
     pub plan: Plan,
-    /// The clock that everything is measured by.
+    /// The time that the plan was made for: the dates of what is issued are counted from it.
     pub now: OffsetDateTime,
+    /// When the run began: later than `now` where a saved plan is carried out. By this clock the host has to be in line.
+    pub began: OffsetDateTime,
     /// Told how many keys are made, of how many.
     pub progress: &'a (dyn Fn(usize, usize) + Sync),
 }
@@ -69,12 +71,12 @@ impl Apply<'_> {
         let unchanged = |cause| ApplyError::new(cause, Ending::AsItWas);
         let mut issuer = Issuer::open(&self).map_err(unchanged)?;
         if matches!(self.desired.ca.issuer, manifest::Issuer::Command(_)) {
-            self.now = signer::later(self.now);
+            self.began = signer::later(self.began);
         }
         let roots = Roots::new(self.root).map_err(|error| unchanged(error.into()))?;
         let dockerd = Dockerd::new(&self.plan.activation, self.observed.service(), self.desired.unit.timeout);
         let daemon_json = self.desired.layout.daemon_json();
-        let heading = Heading::new("apply", self.now, daemon_json);
+        let heading = Heading::new("apply", self.began, daemon_json);
         let journal = Journal::open(self.root, heading).map_err(|error| unchanged(error.into()))?;
         Attempt::new(journal, &roots, dockerd).run(|attempt| {
             stage::stage(&self, &mut issuer, &roots, attempt)?;
@@ -95,8 +97,8 @@ impl Apply<'_> {
         }
         let authorities = issuer.authorities();
         loop {
-            let observed = Observed::read(self.root, &desired, Depth::Full, authorities, self.now)?;
-            let rest = Plan::new(&desired, &observed, self.now);
+            let observed = Observed::read(self.root, &desired, Depth::Full, authorities, self.began)?;
+            let rest = Plan::new(&desired, &observed, self.began);
             if rest.is_empty() {
                 return Ok(());
             }

@@ -85,7 +85,7 @@ fn open_found(
     key: &Path,
     passphrase: Option<&Passphrase>,
 ) -> Result<Option<Authority>, Cause> {
-    let Some(ca) = ca.filter(|ca| is_valid(ca, apply.now)) else { return Ok(None) };
+    let Some(ca) = ca.filter(|ca| is_valid(ca, apply.began)) else { return Ok(None) };
     if let Entry::Missing = apply.root.read(key, FILE_LIMIT)? {
         return Ok(None);
     }

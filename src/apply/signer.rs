@@ -128,7 +128,7 @@ impl Signer<'_> {
             ("DOCKSEAL_HOST", self.apply.desired.host.clone()),
             ("DOCKSEAL_SUBJECT", subject.join(",")),
             ("DOCKSEAL_SANS", sans.join(",")),
-            ("DOCKSEAL_VALID_SECONDS", (until - self.apply.now).whole_seconds().to_string()),
+            ("DOCKSEAL_VALID_SECONDS", (until - self.apply.began).whole_seconds().to_string()),
             ("DOCKSEAL_NOT_AFTER", until.format(&Rfc3339).unwrap_or_default()),
         ];
         let filter = Filter {
@@ -148,7 +148,7 @@ impl Signer<'_> {
         key: &PublicKey,
         chain: Vec<Certificate>,
     ) -> Result<Certificate, (String, Vec<Reason>)> {
-        let now = later(self.apply.now);
+        let now = later(self.apply.began);
         let mut chain = chain.into_iter();
         let Some(leaf) = chain.next() else { return Err(("gave no certificate".to_owned(), Vec::new())) };
         if self.trusted.is_empty() {

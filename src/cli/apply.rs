@@ -7,23 +7,21 @@ use super::failure::say_failure;
 use super::log::Log;
 use super::progress::Progress;
 use super::recover::recover;
+use super::reviewed::Reviewed;
 use super::session::{Session, may_change};
-use super::{Exit, print, say, say_error};
+use super::{Exit, print, say, say_error, validate};
 use crate::apply::{Apply, ApplyError, Moment};
 use crate::host::Lock;
+use crate::manifest::{MOST_BYTES, RestartPolicy};
 use crate::observed::Observed;
 use crate::plan::{DaemonStep, Plan};
 use crate::render::log::PlanTold;
 use crate::render::{Page, json, text};
+use crate::saved;
 
 /// Does it.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
-    let Some(mut session) = Session::open(&arguments.target, None, true) else { return Ok(Exit::Error) };
-    if !session.takes_delete_keys(arguments.keys.delete_keys) || !may_change(&session.root) || !session.can_write() {
-        return Ok(Exit::Error);
-    }
-    session.takes_allow_restart(arguments.allow_restart);
-    session.desired.ca.rotation.pace = arguments.rotation.pace();
+    let Some((mut session, reviewed)) = open(arguments) else { return Ok(Exit::Error) };
     let _lock = match Lock::acquire(&session.root, arguments.lock_timeout) {
         Ok(lock) => lock,
         Err(error) => {
@@ -31,18 +29,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
             return Ok(Exit::Error);
         }
     };
-    let host = session.desired.host.clone();
-    let log = Log { root: &session.root, command: "apply", host: Some(&host), began: session.now };
-    let is_recovered = match recover(&log, Moment::Now) {
+    let is_recovered = match recover(&log(&session, reviewed.as_ref()), Moment::Now) {
         Ok(is_recovered) => is_recovered,
         Err(error) => return Ok(say_failure(&error)),
     };
-    let (mut observed, plan) = match session.compare() {
-        Ok(compared) => compared,
-        Err(error) => {
-            say_error(&error.to_string(), None);
-            return Ok(Exit::Error);
-        }
+    let Some((observed, plan)) = compare(&mut session, reviewed.as_ref(), arguments.allow_restart) else {
+        return Ok(Exit::Error);
     };
     let is_json = matches!(arguments.format, Format::Json);
     if !plan.refusals.is_empty() {
@@ -52,8 +44,6 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
         }
         return Ok(Exit::Error);
     }
-    // The plan has what matters of them, and the facts of ten thousand clients are many.
-    observed.clients = Vec::new();
     if !(plan.is_empty() && arguments.quiet) {
         match arguments.format {
             Format::Text => print(out, text::plan(&plan, session.now))?,
@@ -66,6 +56,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     let waiting = plan.waiting.len();
     // Whether nobody listens any more takes no handshake.
     let is_proven = plan.activation.daemon != DaemonStep::Stay && session.desired.leaving.is_none();
+    let log = log(&session, reviewed.as_ref());
     // The apply drops them before its proof.
     let changes = PlanTold::new(&plan);
     match carry_out(&session, &observed, plan) {
@@ -84,6 +75,53 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     }
 }
 
+fn log<'a>(session: &'a Session, reviewed: Option<&'a Reviewed>) -> Log<'a> {
+    Log {
+        root: &session.root,
+        command: "apply",
+        host: Some(&session.desired.host),
+        began: session.began,
+        saved_plan: reviewed.map(|reviewed| &*reviewed.sha256),
+    }
+}
+
+/// A manifest, or a saved plan with all that it brings; what is wrong has been told when there is none.
+fn open(arguments: &Arguments) -> Option<(Session, Option<Reviewed>)> {
+    let mut input = validate::input(&arguments.file, saved::MOST_BYTES)?;
+    let (mut session, reviewed) = if saved::is_saved_plan(&input.bytes) {
+        let (session, reviewed) = Reviewed::open(&input, arguments)?;
+        (session, Some(reviewed))
+    } else {
+        // That there is too much of it is all that has to be seen.
+        input.bytes.truncate(MOST_BYTES + 1);
+        (Session::of(input, arguments.root.as_deref(), None, true)?, None)
+    };
+    let flags = match &reviewed {
+        Some(reviewed) => reviewed.flags(),
+        None => arguments.rotation.flags(&arguments.keys, arguments.allow_restart),
+    };
+    let may = session.takes(flags) && may_change(&session.root) && session.can_write();
+    may.then_some((session, reviewed))
+}
+
+/// The plan to carry out; why there is none has been told. Whoever applies a saved plan may allow what it was reviewed
+/// without.
+fn compare(session: &mut Session, reviewed: Option<&Reviewed>, allows_restart: bool) -> Option<(Observed, Plan)> {
+    let (mut observed, mut plan) = session.compare().map_err(|error| say_error(&error.to_string(), None)).ok()?;
+    if let Some(reviewed) = reviewed {
+        if !reviewed.is_still(session, &observed, &plan) {
+            return None;
+        }
+        if allows_restart && session.desired.unit.restart == RestartPolicy::Safe {
+            session.takes_allow_restart(true);
+            plan = Plan::new(&session.desired, &observed, session.now);
+        }
+    }
+    // The plan has what matters of them, and the facts of ten thousand clients are many.
+    observed.clients = Vec::new();
+    Some((observed, plan))
+}
+
 fn carry_out(session: &Session, observed: &Observed, plan: Plan) -> Result<(), ApplyError> {
     let progress = Progress::new();
     let apply = Apply {
@@ -92,6 +130,7 @@ fn carry_out(session: &Session, observed: &Observed, plan: Plan) -> Result<(), A
         observed,
         plan,
         now: session.now,
+        began: session.began,
         progress: &|done, total| progress.show(done, total),
     };
     let outcome = apply.run();

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::help;
-use crate::desired::Pace;
+use crate::saved::Flags;
 use crate::sign::Party;
 
 pub use client::{Client, ClientExport, ExportFormat};
@@ -114,17 +114,14 @@ pub struct RotationPace {
 }
 
 impl RotationPace {
-    /// The same as one word.
-    pub fn pace(&self) -> Pace {
-        match self {
-            Self { now_cut_off: true, .. } => Pace::CutOff,
-            Self { advance: true, .. } => Pace::Advance,
-            _ => Pace::Wait,
-        }
+    /// With the other flags that shape a plan.
+    pub fn flags(&self, keys: &Keys, allow_restart: bool) -> Flags {
+        let (advance, now_cut_off, delete_keys) = (self.advance, self.now_cut_off, keys.delete_keys);
+        Flags { advance, now_cut_off, delete_keys, allow_restart }
     }
 }
 
-/// What `plan`, `apply` and `status` share.
+/// What `plan` and `status` share.
 #[derive(Args)]
 pub struct Target {
     /// The manifest; `-` is standard input
@@ -160,6 +157,9 @@ pub struct Plan {
     pub allow_restart: bool,
     #[command(flatten)]
     pub keys: Keys,
+    /// Save the plan to this file too, for review; `apply PLAN` does exactly that, or refuses
+    #[arg(long, value_name = "PLAN")]
+    pub out: Option<PathBuf>,
     /// Print nothing where nothing would change
     #[arg(long, short)]
     pub quiet: bool,
@@ -167,8 +167,12 @@ pub struct Plan {
 
 #[derive(Args)]
 pub struct Apply {
-    #[command(flatten)]
-    pub target: Target,
+    /// The manifest, or a plan that `plan --out` saved; `-` is standard input
+    #[arg(default_value = DEFAULT_MANIFEST, value_name = "FILE")]
+    pub file: PathBuf,
+    /// Work on this root instead of /, an image or a rehearsal; services are left alone
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
     #[command(flatten)]
     pub rotation: RotationPace,
     /// How the plan that is carried out is written; as JSON it stands alone, and the exit code says how it went

@@ -32,6 +32,7 @@ Examples:
   dockseal plan --format json host.yaml           for programs; `dockseal schema plan` describes it
   dockseal plan --now 2027-06-01T00:00:00Z        what will be due then?
   dockseal plan --root /mnt/image host.yaml       an image that is mounted there
+  sudo dockseal plan --out plan.json              save it for review; then: sudo dockseal apply plan.json
 
 Exit codes: 0 in sync, 1 error, 2 changes are pending.
 Without root it compares what may be read, and says what may not.";
@@ -42,6 +43,10 @@ Examples:
   sudo dockseal apply                             this host, /etc/dockseal/host.yaml
   sudo dockseal apply --quiet                     for cron: speaks only of changes and failures
   dockseal apply --root demo host.yaml            rehearse in a folder
+  sudo dockseal apply plan.json                   what `plan --out plan.json` showed, and nothing else
+
+A saved plan is carried out if a plan made afresh is still the same, for the time that it was made for. It is refused
+after 30 days, on another machine or root, and where the host, or what is due by now, is another: with a diff.
 
 Exit codes: 0 done or nothing to do, 1 error and the host is as it was,
 2 something was changed (only with --detailed-exitcode), 3 error and the host could not be put back.";

@@ -14,7 +14,7 @@ use crate::desired::LOG;
 use crate::host::{self, Entry, Root};
 use crate::observed::FILE_LIMIT;
 use crate::pki::Certificate;
-use crate::render::log::{Earlier, Files, Identity, Line, Outcome, PlanTold, User};
+use crate::render::log::{Earlier, Files, Identity, Line, Outcome, PlanTold, SavedPlan, User};
 use crate::render::{Page, text, words};
 
 /// Of what a failed proof leaves open, an error tells so many lines.
@@ -26,12 +26,15 @@ pub struct Log<'a> {
     pub command: &'static str,
     pub host: Option<&'a str>,
     pub began: OffsetDateTime,
+    /// Of the saved plan that is carried out.
+    pub saved_plan: Option<&'a str>,
 }
 
 impl Log<'_> {
     /// The change holds. The certificates that stand there now are looked at: what was issued is what is there.
     pub fn changed(&self, changes: PlanTold) {
         let mut line = self.line(Outcome::Changed);
+        line.saved_plan = self.saved_plan();
         line.changes = Some(self.with_issued(changes));
         self.append(line);
     }
@@ -48,6 +51,7 @@ impl Log<'_> {
         };
         let holds = outcome == Outcome::ChangedWithLeftovers;
         let mut line = self.line(outcome);
+        line.saved_plan = self.saved_plan();
         line.changes = if holds { changes.map(|changes| self.with_issued(changes)) } else { changes };
         line.error = Some(words_of(error));
         self.append(line);
@@ -79,6 +83,10 @@ impl Log<'_> {
         line.began = words::rfc3339(self.began);
         line.host = self.host.map(str::to_owned);
         line
+    }
+
+    fn saved_plan(&self) -> Option<SavedPlan> {
+        self.saved_plan.map(|sha256| SavedPlan { sha256: sha256.to_owned() })
     }
 
     fn append(&self, line: Line) {

@@ -2,24 +2,23 @@
 
 use std::io::{self, Write};
 
-use super::arguments::{Format, Plan as Arguments};
+use super::arguments::Plan as Arguments;
+use super::planned;
 use super::recover::say_interrupted;
 use super::session::Session;
-use super::{Exit, print, say, say_error};
+use super::{Exit, say, say_error};
 use crate::apply;
 use crate::host;
 use crate::plan::Refusal;
-use crate::render::{Page, json, text, words};
+use crate::render::{Page, text, words};
 
 /// Prints the plan.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     let Some(mut session) = Session::open(&arguments.target, arguments.now, false) else { return Ok(Exit::Error) };
-    session.desired.ca.rotation.pace = arguments.rotation.pace();
-    session.takes_allow_restart(arguments.allow_restart);
-    if !session.takes_delete_keys(arguments.keys.delete_keys) {
+    if !session.takes(arguments.rotation.flags(&arguments.keys, arguments.allow_restart)) {
         return Ok(Exit::Error);
     }
-    let (_, mut plan) = match session.compare() {
+    let (observed, mut plan) = match session.compare() {
         Ok(compared) => compared,
         Err(error) => {
             say_error(&error.to_string(), None);
@@ -37,6 +36,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
             text::add_note_text(&mut page, &format!("not compared: {why}"));
         }
         say(page);
+        if arguments.out.is_some() && !unseen.is_empty() {
+            say_error("the plan is not saved: it is not the whole one", Some("run it as root"));
+            return Ok(Exit::Error);
+        }
     }
     let is_interrupted = apply::is_interrupted(&session.root);
     if is_interrupted {
@@ -47,11 +50,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
         (true, false) => Exit::Changes,
         (true, true) => Exit::Done,
     };
+    if arguments.out.as_ref().is_some_and(|file| planned::save(file, &plan, &observed, &session).is_none()) {
+        return Ok(Exit::Error);
+    }
     if !(arguments.quiet && exit == Exit::Done) {
-        match arguments.format {
-            Format::Text => print(out, text::plan(&plan, session.now))?,
-            Format::Json => print(out, [json::plan(&plan)])?,
-        }
+        planned::show(arguments, &plan, &session, out)?;
     }
     Ok(exit)
 }

@@ -29,7 +29,7 @@ pub fn run(arguments: &Arguments) -> Exit {
             return Exit::Error;
         }
     };
-    let log = Log { root: &root, command: "recover", host: None, began: OffsetDateTime::now_utc() };
+    let log = Log { root: &root, command: "recover", host: None, began: OffsetDateTime::now_utc(), saved_plan: None };
     match recover(&log, moment) {
         Ok(_) => Exit::Done,
         Err(error) => say_failure(&error),

@@ -25,7 +25,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Exit {
         }
     };
     let now = OffsetDateTime::now_utc();
-    let log = Log { root: &root, command: "rollback", host: None, began: now };
+    let log = Log { root: &root, command: "rollback", host: None, began: now, saved_plan: None };
     if let Err(error) = recover(&log, Moment::Now) {
         return say_failure(&error);
     }

@@ -5,18 +5,27 @@ use std::path::Path;
 use time::OffsetDateTime;
 
 use super::arguments::Target;
-use super::{say_error, validate};
-use crate::desired::{Desired, Leaving};
+use super::say_error;
+use super::validate::{self, Input};
+use crate::desired::{Desired, Leaving, Pace};
 use crate::host::{self, Root};
-use crate::manifest::RestartPolicy;
+use crate::manifest::{MOST_BYTES, RestartPolicy};
 use crate::observed::{Authorities, Depth, ObserveError, Observed};
 use crate::plan::Plan;
+use crate::saved::{Flags, Source};
 
 /// One manifest on one host.
 pub struct Session {
     pub desired: Desired,
     pub root: Root,
+    /// The time that is planned for.
     pub now: OffsetDateTime,
+    /// The time that it is.
+    pub began: OffsetDateTime,
+    /// The manifest as it was read.
+    pub source: Source,
+    /// The flags that were taken in.
+    pub flags: Flags,
 }
 
 /// Opens the root that is worked on; why it can't be has been told where there is none.
@@ -37,22 +46,28 @@ pub fn may_change(root: &Root) -> bool {
 impl Session {
     /// Reads the manifest and opens the root; what is wrong has been told when there is none.
     pub fn open(target: &Target, now: Option<OffsetDateTime>, creates_root: bool) -> Option<Self> {
-        let manifest = validate::read(&target.file)?;
-        let root = match &target.root {
+        Self::of(validate::input(&target.file, MOST_BYTES)?, target.root.as_deref(), now, creates_root)
+    }
+
+    /// The same of a manifest that was read.
+    pub fn of(input: Input, folder: Option<&Path>, now: Option<OffsetDateTime>, creates_root: bool) -> Option<Self> {
+        let manifest = validate::manifest(&input)?;
+        let root = match folder {
             None => Root::live(),
-            Some(folder) if creates_root => Root::create(folder.clone()),
-            Some(folder) => Root::at(folder.clone()),
+            Some(folder) if creates_root => Root::create(folder.to_owned()),
+            Some(folder) => Root::at(folder.to_owned()),
         };
         match root {
             Ok(root) => {
-                let now = now.unwrap_or_else(OffsetDateTime::now_utc);
-                // Certificates count whole seconds.
-                let now = now.replace_nanosecond(0).unwrap_or(now);
-                Some(Self { desired: Desired::new(&manifest), root, now })
+                let began = in_whole_seconds(OffsetDateTime::now_utc());
+                let now = now.map_or(began, in_whole_seconds);
+                // A manifest is UTF-8.
+                let text = String::from_utf8(input.bytes).unwrap_or_default();
+                let source = Source { name: input.name, text };
+                Some(Self { desired: Desired::new(&manifest), root, now, began, source, flags: Flags::default() })
             }
             Err(error) => {
-                let hint =
-                    error.hint().or(target.root.as_ref().map(|_| "create it; `dockseal apply --root` does so too"));
+                let hint = error.hint().or(folder.map(|_| "create it; `dockseal apply --root` does so too"));
                 say_error(&error.to_string(), hint);
                 None
             }
@@ -66,9 +81,16 @@ impl Session {
         }
     }
 
-    /// Takes `--delete-keys` in; why it can't be has been told where the answer is no.
-    pub fn takes_delete_keys(&mut self, delete_keys: bool) -> bool {
-        if !delete_keys {
+    /// Takes in what shapes the plan; why it can't be has been told where the answer is no.
+    pub fn takes(&mut self, flags: Flags) -> bool {
+        self.flags = flags;
+        self.desired.ca.rotation.pace = match flags {
+            Flags { now_cut_off: true, .. } => Pace::CutOff,
+            Flags { advance: true, .. } => Pace::Advance,
+            _ => Pace::Wait,
+        };
+        self.takes_allow_restart(flags.allow_restart);
+        if !flags.delete_keys {
             return true;
         }
         if self.desired.leaving.is_none() {
@@ -82,8 +104,9 @@ impl Session {
 
     /// Observes and compares. What runs is asked for only where it matters.
     pub fn compare(&self) -> Result<(Observed, Plan), ObserveError> {
+        // Who answers a handshake goes by the clock, whatever time is planned for.
         let mut observed =
-            Observed::read(&self.root, &self.desired, Depth::Ordinary, Authorities::default(), self.now)?;
+            Observed::read(&self.root, &self.desired, Depth::Ordinary, Authorities::default(), self.began)?;
         let mut plan = Plan::new(&self.desired, &observed, self.now);
         if plan.concerns_containers() && observed.is_dockerd_running() {
             observed.ask_containers();
@@ -91,4 +114,9 @@ impl Session {
         }
         Ok((observed, plan))
     }
+}
+
+/// As certificates count.
+fn in_whole_seconds(at: OffsetDateTime) -> OffsetDateTime {
+    at.replace_nanosecond(0).unwrap_or(at)
 }

@@ -47,6 +47,9 @@ pub enum FileCause {
     /// Something else stands where a folder belongs.
     #[error("is {0}, not a folder")]
     NotAFolder(FileKind),
+    /// Something else stands where a file is to be written.
+    #[error("is {0}, not a regular file")]
+    NotAFile(FileKind),
     /// The name needed for a new or a saved file is taken by something that an earlier run did not leave.
     #[error("is in the way: {0} that no earlier run left there")]
     InTheWay(FileKind),
@@ -93,7 +96,7 @@ impl FileError {
             FileCause::NotPlain => Some("write the path from / on"),
             FileCause::TooLarge { .. } => Some("look at what it holds; nothing that belongs there is that large"),
             FileCause::Distrusted(_) => Some("let nobody but its user and root write there, or give another path"),
-            FileCause::NotAFolder(_) | FileCause::InTheWay(_) | FileCause::NotALog => {
+            FileCause::NotAFolder(_) | FileCause::NotAFile(_) | FileCause::InTheWay(_) | FileCause::NotALog => {
                 Some("move it away, or give another path")
             }
             FileCause::ChangedMeanwhile => Some("plan again: someone else writes this file too"),

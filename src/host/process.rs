@@ -24,6 +24,11 @@ pub fn program() -> Option<PathBuf> {
     std::env::current_exe().ok().filter(|path| path.exists())
 }
 
+/// What this machine calls itself (gethostname(2)).
+pub fn machine() -> io::Result<String> {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim_end().to_owned())
+}
+
 /// The user that this process works as.
 pub fn effective_user() -> u32 {
     geteuid().as_raw()

@@ -78,6 +78,11 @@ impl Root {
         self.at.join(path.strip_prefix("/").unwrap_or(path))
     }
 
+    /// Its one name on this machine, whatever symlinks and working directory the caller went by.
+    pub fn real_path(&self) -> Result<PathBuf, FileError> {
+        std::fs::canonicalize(&self.at).map_err(|error| FileError::system(&self.at, "resolve", errno(&error)))
+    }
+
     /// Whom its files should belong to: root on the live host, whoever works on it elsewhere.
     pub fn owner(&self) -> u32 {
         if self.live { 0 } else { effective_user() }

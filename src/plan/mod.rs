@@ -9,6 +9,7 @@ mod change;
 mod daemon;
 pub mod daemon_json;
 pub mod drop_in;
+mod due;
 mod elsewhere;
 mod flag_conflict;
 mod leaf;

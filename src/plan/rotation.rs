@@ -192,7 +192,7 @@ fn is_trusted(observed: &Observed) -> bool {
 
 /// How long before its end a CA is replaced by itself: leaves of the longest lifetime are not to be cut short, and both
 /// are trusted for a while. A CA that lives hardly longer than its leaves is not replaced in the first half of its life.
-fn lead(desired: &Desired, lifetime: Duration) -> Duration {
+pub fn lead(desired: &Desired, lifetime: Duration) -> Duration {
     let longest = leaves(desired).map(|spec| spec.valid_for).max().unwrap_or_default();
     (longest + desired.ca.rotation.overlap).min(lifetime / EARLIEST_PART)
 }

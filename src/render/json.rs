@@ -175,7 +175,7 @@ pub(super) fn schema_of<T: JsonSchema>() -> String {
 }
 
 /// Pretty, with a newline at the end, and nothing in it that a terminal obeys.
-pub(super) fn pretty(value: &impl Serialize) -> String {
+pub fn pretty(value: &impl Serialize) -> String {
     // These types have string keys and finite numbers alone, so that this can't fail.
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
     let mut shown = harmless(&text);

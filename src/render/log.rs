@@ -49,9 +49,19 @@ pub struct Line {
     /// The run whose change was undone or finished, or was gone back from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<Earlier>,
+    /// The saved plan that was carried out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub saved_plan: Option<SavedPlan>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+/// Which saved plan.
+#[derive(Serialize)]
+pub struct SavedPlan {
+    /// Of the file, in hexadecimal.
+    pub sha256: String,
 }
 
 /// Whose run it was.
@@ -166,6 +176,7 @@ impl Line {
             changes: None,
             files: None,
             of: None,
+            saved_plan: None,
             error: None,
         }
     }

@@ -1,11 +1,11 @@
 //! Values → text for people and programs. Nothing is decided here and nothing is printed.
 
 pub mod diagnostic;
-mod diff;
+pub mod diff;
 mod elsewhere;
 pub mod json;
 pub mod log;
-mod notes;
+pub mod notes;
 mod page;
 pub mod shell;
 pub mod status;

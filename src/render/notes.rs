@@ -5,6 +5,14 @@ use time::OffsetDateTime;
 use super::words::{listed, moment, place};
 use crate::plan::Note;
 
+/// What the note of containers that go on running ends with.
+const SURVIVE: &str = "running containers survive the restart (live-restore)";
+
+/// Whether a sentence counts containers that go on running: with another number nothing else is done.
+pub fn is_count_of_survivors(note: &str) -> bool {
+    note.strip_suffix(SURVIVE).is_some_and(|count| count.trim_end().parse::<usize>().is_ok())
+}
+
 /// A note as a sentence.
 pub fn note(note: &Note) -> String {
     match note {
@@ -52,7 +60,7 @@ pub fn note(note: &Note) -> String {
                  it: openssl pkcs8 -topk8 -v2 aes-256-cbc -in {key} -out NEW"
             )
         }
-        Note::ContainersSurvive { count } => format!("{count} running containers survive the restart (live-restore)"),
+        Note::ContainersSurvive { count } => format!("{count} {SURVIVE}"),
         Note::ContainersStop { names } => format!("the restart stops {}", listed(names)),
         Note::KeysKept { path } => {
             let path = path.display();

@@ -192,7 +192,12 @@ fn add_waiting(page: &mut Page, waiting: &Waiting) {
 }
 
 fn add_diff(page: &mut Page, path: &str, before: Option<&str>, after: &str) {
-    for line in diff::unified(path, before, after).lines() {
+    add_diff_lines(page, 6, &diff::unified(path, before, after));
+}
+
+/// A unified diff, line by line.
+pub fn add_diff_lines(page: &mut Page, indent: usize, diff: &str) {
+    for line in diff.lines() {
         let style = match line.as_bytes().first() {
             _ if line.starts_with("---") || line.starts_with("+++") => STRONG,
             Some(b'+') => ADDED,
@@ -200,7 +205,7 @@ fn add_diff(page: &mut Page, path: &str, before: Option<&str>, after: &str) {
             Some(b'@') => PLACE,
             _ => PLAIN,
         };
-        page.line(6, style, line);
+        page.line(indent, style, line);
     }
 }
 
