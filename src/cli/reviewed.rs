@@ -9,6 +9,7 @@ use crate::observed::Observed;
 use crate::plan::Plan;
 use crate::render::{Page, text, words};
 use crate::saved::{self, Difference, Flags, SavedPlan};
+use crate::visible::one_line;
 
 /// As many lines of a difference as somebody may want to read on a terminal.
 const LINES: usize = 200;
@@ -41,7 +42,8 @@ impl Reviewed {
     }
 
     fn session(&self, arguments: &Arguments) -> Option<Session> {
-        let refuse = |why: &str, hint: &str| say_error(&format!("{}: {why}", self.name), Some(hint));
+        // What the document says of itself is anybody's.
+        let refuse = |why: &str, hint: &str| say_error(&format!("{}: {}", self.name, one_line(why)), Some(hint));
         let shaping = [
             (arguments.rotation.advance, "--advance"),
             (arguments.rotation.now_cut_off, "--now-cut-off"),
@@ -91,27 +93,26 @@ impl Reviewed {
         let compared =
             compared.and_then(|()| saved::by_now(plan, &session.desired, observed, session.now, session.began));
         let Err(difference) = compared else { return true };
-        let mut page = Page::default();
-        let mut refuse =
-            |why: &str| text::add_error(&mut page, &format!("{}: {why}; nothing was changed", self.name), Some(ANEW));
-        let diff = match &difference {
-            Difference::Text(diff) => {
-                refuse("what would be done today is not what was reviewed");
-                diff.as_str()
-            }
-            Difference::Unshown(diff) => {
-                refuse("what it would be done to is not what was reviewed, though the plan reads the same");
-                diff
-            }
+        let (why, diff) = match &difference {
+            Difference::Text(diff) => ("what would be done today is not what was reviewed".to_owned(), diff.as_str()),
+            Difference::Unshown(diff) => (
+                "what it would be done to is not what was reviewed, though the plan reads the same".to_owned(),
+                &**diff,
+            ),
             Difference::Time(diff) => {
-                refuse("the time that has passed since it was made asks for something else");
-                diff
+                ("the time that has passed since it was made asks for something else".to_owned(), &**diff)
             }
             Difference::Due { resource, at } => {
-                refuse(&format!("what it makes of {resource} would be due again since {}", words::moment(*at)));
-                ""
+                (format!("what it makes of {resource} would be due again since {}", words::moment(*at)), "")
             }
         };
+        self.say_refusal(&why, diff);
+        false
+    }
+
+    fn say_refusal(&self, why: &str, diff: &str) {
+        let mut page = Page::default();
+        text::add_error(&mut page, &format!("{}: {why}; nothing was changed", self.name), Some(ANEW));
         if self.saved.version != env!("CARGO_PKG_VERSION") {
             let why = "another version may say the same in other words";
             let made_by =
@@ -125,6 +126,5 @@ impl Reviewed {
             text::add_note_text(&mut page, &format!("{left_out} more lines are different"));
         }
         say(page);
-        false
     }
 }

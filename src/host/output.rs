@@ -58,9 +58,7 @@ mod tests {
         fs::write(folder.path().join("target"), "kept")?;
         symlink("target", folder.path().join("link"))?;
         fs::create_dir(folder.path().join("folder"))?;
-        for (name, what) in
-            [("link", "symbolic link"), ("folder", "folder"), ("..", "folder"), ("none/plan", "No such")]
-        {
+        for (name, what) in [("link", "symlink"), ("folder", "folder"), ("..", "folder"), ("none/plan", "No such")] {
             let error = write_output(&folder.path().join(name), b"new", 0o600).err().ok_or("written")?;
             assert!(error.to_string().contains(what), "{name}: {error}");
         }

@@ -103,6 +103,11 @@ pub mod moment {
     }
 }
 
+/// May be null, and has to be there.
+pub fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
 /// Any JSON value without a key that is there twice: two readers could take it for two plans.
 pub fn each_key_once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
     Strict.deserialize(deserializer)

@@ -38,6 +38,7 @@ pub struct SavedPlan {
     /// Of the program: another one may use other words.
     pub version: String,
     /// The machine that it was made on; none for another root than `/`.
+    #[serde(deserialize_with = "decode::given")]
     pub machine: Option<String>,
     /// The root that it was made for.
     pub root: String,
