@@ -27,8 +27,8 @@ pub use seen::sha256;
 
 /// The format's name and version. A reader takes no other: what it does not know it could not compare.
 const FORMAT: &str = "dockseal.saved-plan/1";
-/// A document is at most so large, in bytes: the plan of 20,000 clients, as many as a manifest can hold.
-pub const MOST_BYTES: usize = 128 << 20;
+/// A document is at most so large, in bytes: twice the plan of 20,000 clients, as many as a manifest can hold.
+pub const MOST_BYTES: usize = 64 << 20;
 
 /// What `plan --out` writes.
 #[derive(Serialize, Deserialize)]
