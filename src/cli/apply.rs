@@ -9,7 +9,7 @@ use super::progress::Progress;
 use super::recover::recover;
 use super::reviewed::Reviewed;
 use super::session::{Session, may_change};
-use super::{Exit, print, say, say_error, validate};
+use super::{Exit, planned, print, say, say_error, validate};
 use crate::apply::{Apply, ApplyError, Moment};
 use crate::host::Lock;
 use crate::manifest::{MOST_BYTES, RestartPolicy};
@@ -45,10 +45,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
         return Ok(Exit::Error);
     }
     if !(plan.is_empty() && arguments.quiet) {
-        match arguments.format {
-            Format::Text => print(out, text::plan(&plan, session.now))?,
-            Format::Json => print(out, [json::plan(&plan)])?,
-        }
+        planned::show(arguments.format, &plan, session.now, out)?;
     }
     if plan.is_empty() {
         return Ok(if is_recovered && arguments.detailed_exitcode { Exit::Changes } else { Exit::Done });

@@ -270,6 +270,8 @@ pub enum Format {
     Text,
     /// For programs: dockseal.plan/1
     Json,
+    /// For a comment in a pull request: GitHub Flavored Markdown
+    Markdown,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

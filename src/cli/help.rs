@@ -30,6 +30,7 @@ pub const PLAN: &str = "\
 Examples:
   sudo dockseal plan                              this host, /etc/dockseal/host.yaml
   dockseal plan --format json host.yaml           for programs; `dockseal schema plan` describes it
+  dockseal plan --format markdown host.yaml       for a comment in a pull request
   dockseal plan --now 2027-06-01T00:00:00Z        what will be due then?
   dockseal plan --root /mnt/image host.yaml       an image that is mounted there
   sudo dockseal plan --out plan.json              save it for review; then: sudo dockseal apply plan.json

@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
         return Ok(Exit::Error);
     }
     if !(arguments.quiet && exit == Exit::Done) {
-        planned::show(arguments, &plan, &session, out)?;
+        planned::show(arguments.format, &plan, session.now, out)?;
     }
     Ok(exit)
 }

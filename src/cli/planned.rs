@@ -3,23 +3,26 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::arguments::{Format, Plan as Arguments};
+use time::OffsetDateTime;
+
+use super::arguments::Format;
 use super::session::Session;
 use super::{print, say, say_error};
 use crate::host::{self, Root};
 use crate::observed::Observed;
 use crate::plan::Plan;
-use crate::render::{Page, json, text};
+use crate::render::{Page, json, markdown, text};
 use crate::saved::{self, SavedPlan, Setting};
 
 /// A saved plan is the owner's alone: diffs show daemon.json, which may hold what others shall not read.
 const MODE: u32 = 0o600;
 
 /// Prints it in the form that was asked for.
-pub fn show(arguments: &Arguments, plan: &Plan, session: &Session, out: &mut dyn Write) -> io::Result<()> {
-    match arguments.format {
-        Format::Text => print(out, text::plan(plan, session.now)),
+pub fn show(format: Format, plan: &Plan, now: OffsetDateTime, out: &mut dyn Write) -> io::Result<()> {
+    match format {
+        Format::Text => print(out, text::plan(plan, now)),
         Format::Json => print(out, [json::plan(plan)]),
+        Format::Markdown => print(out, [markdown::plan(plan, now)]),
     }
 }
 

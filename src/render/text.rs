@@ -6,11 +6,9 @@ use anstyle::Style;
 use time::OffsetDateTime;
 
 use super::page::{ADDED, CHANGED, PLACE, PLAIN, Page, REMOVED, STRONG};
-use super::{diff, notes, words};
+use super::{diff, notes, summary, words};
 use crate::pki::CertFacts;
-use crate::plan::{
-    Action, After, Change, DaemonStep, Intake, Issue, IssueKey, NewRequest, Note, Plan, Reason, Refusal, Waiting,
-};
+use crate::plan::{Action, After, Change, Intake, Issue, IssueKey, NewRequest, Note, Plan, Reason, Refusal, Waiting};
 
 /// The whole plan, piece by piece: changes with their reasons, then what stands in the way, then notes, then a count. The
 /// pieces of a thousand clients are not all in memory at once.
@@ -40,53 +38,27 @@ fn end(plan: &Plan) -> String {
     for refusal in &plan.refusals {
         add_refusal(&mut page, refusal);
     }
-    page.line(0, STRONG, &summary(plan));
+    page.line(0, STRONG, &summary::summary(plan, &plan.activation.unit));
     page.into_text()
 }
 
-/// `Plan: 3 to create, 1 to replace; docker.service restarts.`
-fn summary(plan: &Plan) -> String {
-    let count = |action| plan.changes.iter().filter(|change| change.action == action).count();
-    let counts = [
-        (count(Action::Create), "to create"),
-        (count(Action::Update), "to change"),
-        (count(Action::Replace), "to replace"),
-        (count(Action::Delete), "to delete"),
-    ];
-    let mut parts: Vec<String> =
-        counts.iter().filter(|(count, _)| *count > 0).map(|(count, verb)| format!("{count} {verb}")).collect();
-    let unit = &plan.activation.unit;
-    match &plan.activation.daemon {
-        DaemonStep::Restart { live_restore_first: Some(_), .. } => {
-            parts.push(format!("{unit} reloads (live-restore), then restarts"));
-        }
-        DaemonStep::Restart { .. } => parts.push(format!("{unit} restarts")),
-        DaemonStep::Reload => parts.push(format!("{unit} reloads")),
-        DaemonStep::Stay if plan.activation.daemon_reload && !plan.changes.is_empty() => {
-            parts.push("systemd reads its units again".to_owned());
-        }
-        DaemonStep::Stay => {}
-    }
-    if !plan.waiting.is_empty() {
-        let (count, s) = (plan.waiting.len(), if plan.waiting.len() == 1 { "" } else { "s" });
-        parts.push(format!("waiting for {count} signature{s}"));
-    }
-    match (plan.refusals.is_empty(), parts.is_empty()) {
-        (true, true) => "In sync: nothing to do.".to_owned(),
-        (true, false) => format!("Plan: {}.", parts.join(", ")),
-        (false, _) => "Nothing is changed while an error stands.".to_owned(),
-    }
-}
-
 fn add_change(page: &mut Page, change: &Change, now: OffsetDateTime) {
-    let (sign, style) = sign(change.action);
+    let sign = words::sign(change.action);
+    let style = style(change.action);
     page.line(2, style, &format!("{sign} {}  {}", change.resource, change.path.display()));
     for reason in &change.reasons {
         page.line(6, PLAIN, &words::reason(reason));
     }
     match &change.after {
-        After::Certificate(issue) => add_issue(page, issue, now),
         After::Text { before, after } => add_diff(page, &change.path.display().to_string(), before.as_deref(), after),
+        _ => add_fields(page, change, now),
+    }
+}
+
+/// What is issued or asked for, or has come, a line for each field; nothing for other changes.
+pub(super) fn add_fields(page: &mut Page, change: &Change, now: OffsetDateTime) {
+    match &change.after {
+        After::Certificate(issue) => add_issue(page, issue, now),
         After::Request(request) => add_request(page, request),
         After::HandedIn(intake) => add_intake(page, intake, now),
         After::HandedInCa(bundle) => {
@@ -101,19 +73,22 @@ fn add_change(page: &mut Page, change: &Change, now: OffsetDateTime) {
                 add_issue(page, issue, now);
             }
         }
-        After::CopyOfCa | After::CopyOfKey(_) | After::Mode(_) | After::SameBytes(_) | After::Gone | After::Service => {
-        }
+        After::Text { .. }
+        | After::CopyOfCa
+        | After::CopyOfKey(_)
+        | After::Mode(_)
+        | After::SameBytes(_)
+        | After::Gone
+        | After::Service => {}
     }
 }
 
-/// The sign and style of what happens to a thing.
-pub(super) fn sign(action: Action) -> (&'static str, Style) {
+/// The style of what happens to a thing.
+pub(super) fn style(action: Action) -> Style {
     match action {
-        Action::Create => ("+", ADDED),
-        Action::Update => ("~", CHANGED),
-        Action::Replace => ("±", CHANGED),
-        Action::Delete => ("-", REMOVED),
-        Action::Reload | Action::Restart => ("!", CHANGED),
+        Action::Create => ADDED,
+        Action::Update | Action::Replace | Action::Reload | Action::Restart => CHANGED,
+        Action::Delete => REMOVED,
     }
 }
 
@@ -186,9 +161,9 @@ fn add_intake(page: &mut Page, intake: &Intake, now: OffsetDateTime) {
 
 /// What somebody else has to do.
 fn add_waiting(page: &mut Page, waiting: &Waiting) {
-    page.line(0, CHANGED, &format!("{} is waiting for a signature", waiting.resource));
-    page.line(2, PLAIN, &format!("to sign   {}", waiting.request.display()));
-    page.line(2, PLAIN, &format!("put it at {}", waiting.certificate.display()));
+    page.line(0, CHANGED, &format!("{} {}", waiting.resource, words::WAITS));
+    page.line(2, PLAIN, &format!("{:<9} {}", words::TO_SIGN, waiting.request.display()));
+    page.line(2, PLAIN, &format!("{} {}", words::PUT_AT, waiting.certificate.display()));
 }
 
 fn add_diff(page: &mut Page, path: &str, before: Option<&str>, after: &str) {

@@ -24,6 +24,24 @@ pub fn days_left(until: OffsetDateTime, now: OffsetDateTime) -> i64 {
     (until - now).whole_seconds().div_euclid(86_400)
 }
 
+/// What a certificate does that is signed elsewhere; then which file is to be signed, and where its certificate goes.
+pub const WAITS: &str = "is waiting for a signature";
+/// Before the request.
+pub const TO_SIGN: &str = "to sign";
+/// Before the certificate.
+pub const PUT_AT: &str = "put it at";
+
+/// The sign of what happens to a thing.
+pub fn sign(action: Action) -> &'static str {
+    match action {
+        Action::Create => "+",
+        Action::Update => "~",
+        Action::Replace => "±",
+        Action::Delete => "-",
+        Action::Reload | Action::Restart => "!",
+    }
+}
+
 /// The word that programs read.
 pub fn action(action: Action) -> &'static str {
     match action {

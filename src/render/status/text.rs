@@ -132,7 +132,7 @@ fn add_next_run(page: &mut Page, status: &Status) {
     if !next.changes.is_empty() {
         page.line(0, STRONG, "next run:");
         for change in next.changes.iter().take(SHOWN) {
-            let (sign, style) = text::sign(change.action);
+            let (sign, style) = (words::sign(change.action), text::style(change.action));
             let why = change.reason.as_ref().map(|reason| format!(": {}", reason.text)).unwrap_or_default();
             page.line(2, style, &format!("{sign} {}{why}", change.resource));
         }
