@@ -34,14 +34,14 @@ impl Repository {
             for (name, text) in files {
                 put(&repository.path().join("hosts").join(name), text.as_bytes());
             }
-            repository.base =
-                repository.sh("cd repository; git rev-parse --quiet --verify HEAD || true").ok().text().to_owned();
+            let base = repository.sh("cd repository; git rev-parse --quiet --verify HEAD || true").ok();
+            repository.base = String::from(base.text());
             repository.sh(&format!("cd repository; git add -A; git commit --quiet -m {message}")).ok();
         }
         let script = "mkdir -p deb/DEBIAN deb/usr/bin; cp \"$BINARY\" deb/usr/bin/dockseal
             printf 'Package: dockseal\\nVersion: 0\\nArchitecture: all\\nMaintainer: none <none@example.com>\\nDescription: it\\n' >deb/DEBIAN/control
             dpkg-deb --build -Znone deb dockseal.deb >/dev/null; sha256sum dockseal.deb | cut -d ' ' -f 1";
-        repository.deb_sha256 = repository.sh(script).ok().text().to_owned();
+        repository.deb_sha256 = String::from(repository.sh(script).ok().text());
         repository
     }
 

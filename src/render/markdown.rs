@@ -3,6 +3,8 @@
 //! Whatever comes from a host or a manifest stands in code, on a line or fenced, by a mark longer than any in it: there a
 //! reader of Markdown sees no HTML, no link, no picture, no person to mention and no issue to refer to.
 
+use std::fmt::Write as _;
+
 use time::OffsetDateTime;
 
 use super::page::Page;
@@ -80,8 +82,8 @@ impl Comment {
     fn into_text(mut self) -> String {
         if !self.cut.is_empty() {
             let cut = self.cut.join(", ");
-            self.text
-                .push_str(&format!("\n**Cut, as a comment has an end:** {cut}. `dockseal plan` shows all of it.\n"));
+            // Writing to a String can't fail.
+            let _ = writeln!(self.text, "\n**Cut, as a comment has an end:** {cut}. `dockseal plan` shows all of it.");
         }
         self.text
     }
@@ -96,7 +98,7 @@ fn change(change: &Change) -> String {
         code(&change.path.display().to_string())
     );
     for reason in &change.reasons {
-        entry.push_str(&format!("  - {}\n", code(&words::reason(reason))));
+        let _ = writeln!(entry, "  - {}", code(&words::reason(reason)));
     }
     entry
 }
@@ -128,17 +130,14 @@ struct Details {
 
 impl Details {
     fn of(change: &Change, now: OffsetDateTime) -> Option<Self> {
-        let (language, text) = match &change.after {
-            After::Text { before, after } => {
-                let diff = diff::unified(&change.path.display().to_string(), before.as_deref(), after);
-                ("diff", visible(&diff))
-            }
-            _ => {
-                let mut page = Page::default();
-                text::add_fields(&mut page, change, now);
-                let fields = anstream::adapter::strip_str(&page.into_text()).to_string();
-                ("text", fields.lines().map(|line| line.trim_start().to_owned() + "\n").collect())
-            }
+        let (language, text) = if let After::Text { before, after } = &change.after {
+            let diff = diff::unified(&change.path.display().to_string(), before.as_deref(), after);
+            ("diff", visible(&diff))
+        } else {
+            let mut page = Page::default();
+            text::add_fields(&mut page, change, now);
+            let fields = anstream::adapter::strip_str(&page.into_text()).to_string();
+            ("text", fields.lines().map(|line| line.trim_start().to_owned() + "\n").collect())
         };
         let all = text.lines().count();
         let mut shown = String::new();
@@ -161,7 +160,7 @@ impl Details {
     fn folded(&self) -> String {
         let (name, fenced) = (html(&one_line(&self.resource)), self.fenced());
         let s = if self.lines == 1 { "" } else { "s" };
-        // Markdown is read again behind an empty line (CommonMark 4.6).
+        // Markdown is read again behind an empty line (`CommonMark` 4.6).
         format!("<details><summary><code>{name}</code>: {} line{s}</summary>\n\n{fenced}\n</details>\n\n", self.lines)
     }
 
@@ -169,13 +168,13 @@ impl Details {
         let fence = "`".repeat(longest_run(&self.text).max(2) + 1);
         let mut fenced = format!("{fence}{}\n{}{fence}\n", self.language, self.text);
         if self.left_out > 0 {
-            fenced.push_str(&format!("\n{} more lines are not shown.\n", self.left_out));
+            let _ = writeln!(fenced, "\n{} more lines are not shown.", self.left_out);
         }
         fenced
     }
 }
 
-/// A code span: a line between marks of more backticks than any run in it (CommonMark 6.1).
+/// A code span: a line between marks of more backticks than any run in it (`CommonMark` 6.1).
 fn code(text: &str) -> String {
     let mut line = one_line(text);
     if let Some((end, _)) = line.char_indices().nth(SENTENCE) {

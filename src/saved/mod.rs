@@ -62,6 +62,7 @@ pub struct SavedPlan {
 /// Flags of `plan` and `apply` that shape a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "so many flags the command line has")]
 pub struct Flags {
     /// `--advance`
     pub advance: bool,
