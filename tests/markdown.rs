@@ -188,7 +188,8 @@ fn nothing_hostile_becomes_markup() {
 #[test]
 #[ignore = "needs the Python environment"]
 fn a_comment_has_an_end_and_says_what_was_cut() {
-    let clients: String = (0..2000).map(|index| format!("  - {{name: client-{index}}}\n")).collect();
+    let clients: Vec<String> = (0..2000).map(|index| format!("  - {{name: client-{index}}}\n")).collect();
+    let clients = clients.concat();
     let manifest = format!("{}{clients}", MANIFEST.replace(" [{name: ci}]", ""));
     let site = Site::of(&["debian"], &manifest);
     let ran = markdown(&site).exits(2);
@@ -204,7 +205,8 @@ fn a_comment_has_an_end_and_says_what_was_cut() {
     // One long file does not hide the others.
     let site =
         Site::of(&["debian"], &MANIFEST.replace("clients", "daemon: {hosts: [fd://, tcp://0.0.0.0:2376]}\nclients"));
-    let keys: String = (0..20_000).map(|index| format!("\"k{index}\":{index},")).collect();
+    let keys: Vec<String> = (0..20_000).map(|index| format!("\"k{index}\":{index},")).collect();
+    let keys = keys.concat();
     put(&site.file("etc/docker/daemon.json"), format!("{{{keys}\"debug\":true}}").as_bytes());
     let ran = markdown(&site).exits(2);
     check(&ran.stdout);
