@@ -14,13 +14,16 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::{Mode, fstat};
 use nix::unistd::getegid;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::file::{Attributes, FileId, FileKind};
 use super::process::effective_user;
 use super::root::Root;
 
 /// What stands on the way to a folder that somebody else could change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Distrust {
     /// Where; with another root it includes that root.
     pub path: PathBuf,
@@ -29,7 +32,8 @@ pub struct Distrust {
 }
 
 /// Why a folder is not trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Why {
     /// It belongs to this user, who is neither root nor the one who works here.
     Owner(u32),

@@ -7,10 +7,10 @@ use std::sync::Mutex;
 
 use time::OffsetDateTime;
 
-use super::place::{Places, see, see_anywhere};
+use super::place::{Place, Places, Source, see, see_anywhere};
 use super::{ObserveError, Seen};
 use crate::desired::{CLIENTS, Desired, DesiredClient, KeySource, Layout};
-use crate::host::{Cost, Distrust, FileError, Listed, Place, Root, on_all_cores};
+use crate::host::{Cost, Distrust, Listed, on_all_cores};
 use crate::pki::{CertFacts, Certificate, Fingerprint, PublicKey, Request, StoredKey};
 
 /// The CA's files.
@@ -92,7 +92,7 @@ pub struct Certificates {
 }
 
 /// Reads them all, on all cores.
-pub fn read(root: &Root, desired: &Desired, places: &mut Places) -> Result<Certificates, ObserveError> {
+pub fn read(source: &Source, desired: &Desired, places: &mut Places) -> Result<Certificates, ObserveError> {
     let layout = &desired.layout;
     let mut near = Near::enter(places, layout.directory())?;
     let mut pem = Vec::new();
@@ -114,7 +114,7 @@ pub fn read(root: &Root, desired: &Desired, places: &mut Places) -> Result<Certi
     };
     let all = near.folder(layout.directory())?.enter(CLIENTS)?;
     places.note(&all);
-    let reader = Reader { root, layout, all: &all, trusted, original, barred: Mutex::default() };
+    let reader = Reader { source, layout, all: &all, trusted, original, barred: Mutex::default() };
     // Before the clients: the names of ten thousand folders are many, and gone again before there is more to hold.
     let strangers = reader.strangers(desired)?;
     let clients = on_all_cores(&desired.clients, Cost::Small, |client| reader.client(client))?;
@@ -135,12 +135,12 @@ struct Near<'p, 'r> {
 }
 
 impl<'p, 'r> Near<'p, 'r> {
-    fn enter(places: &'p mut Places<'r>, folder: &Path) -> Result<Self, FileError> {
+    fn enter(places: &'p mut Places<'r>, folder: &Path) -> Result<Self, ObserveError> {
         let place = places.enter(folder)?;
         Ok(Self { places, path: folder.to_owned(), place })
     }
 
-    fn folder(&mut self, path: &Path) -> Result<&Place<'r>, FileError> {
+    fn folder(&mut self, path: &Path) -> Result<&Place<'r>, ObserveError> {
         if self.path != path {
             self.place = self.places.enter(path)?;
             path.clone_into(&mut self.path);
@@ -148,11 +148,11 @@ impl<'p, 'r> Near<'p, 'r> {
         Ok(&self.place)
     }
 
-    fn folder_of(&mut self, file: &Path) -> Result<&Place<'r>, FileError> {
+    fn folder_of(&mut self, file: &Path) -> Result<&Place<'r>, ObserveError> {
         self.folder(file.parent().unwrap_or(Path::new("/")))
     }
 
-    fn see_key(&mut self, path: PathBuf) -> Result<Seen<KeyFacts>, FileError> {
+    fn see_key(&mut self, path: PathBuf) -> Result<Seen<KeyFacts>, ObserveError> {
         see_key(self.folder_of(&path)?, path)
     }
 }
@@ -165,7 +165,7 @@ struct Original {
 
 /// What reading a client's files takes.
 struct Reader<'a> {
-    root: &'a Root,
+    source: &'a Source<'a>,
     layout: &'a Layout,
     all: &'a Place<'a>,
     trusted: &'a [Certificate],
@@ -175,16 +175,16 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn client(&self, client: &DesiredClient) -> Result<ObservedClient, FileError> {
+    fn client(&self, client: &DesiredClient) -> Result<ObservedClient, ObserveError> {
         let (name, layout) = (&client.name, self.layout);
         let place = match layout.own_folder(name) {
-            Some(folder) => self.root.enter(folder)?,
+            Some(folder) => self.source.enter(folder)?,
             None => self.all.enter(name)?,
         };
         let certificate = see_leaf(&place, layout.client_certificate(name), self.trusted)?;
         let (key, request) = match &client.key {
             KeySource::Host => (Some(see_key(&place, layout.client_key(name))?), None),
-            KeySource::Request(path) => (None, Some(see_request(self.root, path)?.into())),
+            KeySource::Request(path) => (None, Some(see_request(self.source, path)?.into())),
         };
         let ca = see(&place, layout.client_ca(name), |pem| match &self.original {
             Some(original) if original.pem == pem => Ok(original.fingerprints.clone()),
@@ -193,24 +193,23 @@ impl Reader<'_> {
         let old = see_leaf(&place, layout.client_old_certificate(name), self.trusted)?;
         let old = (!old.is_missing()).then(|| Box::new(old));
         let leaf = ObservedLeaf { certificate, key };
-        if let (Place::Distrusted(distrust), Ok(mut barred)) = (place, self.barred.lock()) {
-            barred.push(distrust);
+        if let (Some(distrust), Ok(mut barred)) = (place.distrust(), self.barred.lock()) {
+            barred.push(distrust.clone());
         }
         Ok(ObservedClient { name: name.clone(), leaf, ca, old, request })
     }
 
     /// The folders among the clients' that the manifest does not name.
-    fn strangers(&self, desired: &Desired) -> Result<Vec<String>, FileError> {
+    fn strangers(&self, desired: &Desired) -> Result<Vec<String>, ObserveError> {
         let known: BTreeSet<&str> = desired.clients.iter().map(|client| client.name.as_str()).collect();
-        let Place::Open(folder) = self.all else { return Ok(Vec::new()) };
-        let listed = folder.list()?;
+        let listed = self.all.list_all()?;
         let names = listed.iter().filter_map(Listed::folder_name);
         let strangers = names.filter(|name| !known.contains(name) && !self.layout.is_taken(name));
         Ok(strangers.map(str::to_owned).collect())
     }
 
     /// A folder counts as a client's once it holds a certificate or a key: others are none of our business.
-    fn orphans(&self, strangers: &[String], places: &mut Places) -> Result<Vec<Orphan>, FileError> {
+    fn orphans(&self, strangers: &[String], places: &mut Places) -> Result<Vec<Orphan>, ObserveError> {
         let layout = self.layout;
         let mut orphans = Vec::new();
         for name in strangers {
@@ -229,23 +228,24 @@ impl Reader<'_> {
     }
 }
 
-fn see_leaf(place: &Place, path: PathBuf, trusted: &[Certificate]) -> Result<Seen<LeafFacts>, FileError> {
-    see(place, path, |pem| {
-        let certificate = Certificate::parse(pem).map_err(|error| unfit(&error, None))?;
+fn see_leaf(place: &Place, path: PathBuf, trusted: &[Certificate]) -> Result<Seen<LeafFacts>, ObserveError> {
+    let certificate = see(place, path, |pem| Certificate::parse(pem).map_err(|error| unfit(&error, None)))?;
+    Ok(certificate.map(|certificate| {
         let signed_by = trusted.iter().position(|ca| certificate.is_signed_by(ca));
-        Ok(LeafFacts { facts: certificate.facts, signed_by })
-    })
+        LeafFacts { facts: certificate.facts, signed_by }
+    }))
 }
 
-pub(super) fn see_key(place: &Place, path: PathBuf) -> Result<Seen<KeyFacts>, FileError> {
+pub(super) fn see_key(place: &Place, path: PathBuf) -> Result<Seen<KeyFacts>, ObserveError> {
     see(place, path, |pem| match StoredKey::parse(pem).map_err(|error| unfit(&error, error.hint()))? {
         StoredKey::Plain(key) => Ok(KeyFacts::Plain(key.public_key().clone())),
         StoredKey::Encrypted(_) => Ok(KeyFacts::Encrypted),
     })
 }
 
-fn see_request(root: &Root, path: &Path) -> Result<Seen<PublicKey>, FileError> {
-    see_anywhere(root, path, |pem| Ok(Request::parse(pem).map_err(|error| unfit(&error, error.hint()))?.public_key))
+fn see_request(source: &Source, path: &Path) -> Result<Seen<PublicKey>, ObserveError> {
+    let request = see_anywhere(source, path, |pem| Request::parse(pem).map_err(|error| unfit(&error, error.hint())))?;
+    Ok(request.map(|request| request.public_key))
 }
 
 fn fingerprints(pem: &[u8]) -> Result<Vec<Fingerprint>, String> {
@@ -258,6 +258,13 @@ pub(super) fn unfit(error: &impl Display, hint: Option<&str>) -> String {
     let error = error.to_string();
     let end = error.strip_prefix("it ").map_or_else(|| format!("can't be used: {error}"), str::to_owned);
     hint.map_or(end.clone(), |hint| format!("{end}: {hint}"))
+}
+
+impl Certificates {
+    /// Those of `ca.pem`.
+    pub fn trusted(&self) -> &[Certificate] {
+        self.ca.certificate.present().map(Vec::as_slice).unwrap_or_default()
+    }
 }
 
 impl ObservedCa {

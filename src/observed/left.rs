@@ -1,10 +1,9 @@
 //! What the endpoints of a manifest answer that says `state: absent`: only whether anybody is there, for which no key and
 //! no certificate is needed, and none may be left.
 
-use super::served::{ANSWER_WITHIN, Answer, CallerKind, PING, Served, Stranger, Trial, answer, ask_local, dial};
+use super::served::{CallerKind, Served, Stranger, Trial, ask_local, ask_plain};
 use super::service::LOCAL_SOCKET;
 use crate::desired::Desired;
-use crate::host;
 use crate::manifest::Endpoint;
 
 /// Asks every endpoint.
@@ -15,11 +14,7 @@ pub fn read(desired: &Desired) -> Vec<Served> {
 fn ask(endpoint: &Endpoint) -> Served {
     let trial = match endpoint {
         Endpoint::Tcp { host, port } => {
-            let answer = match dial(host, *port) {
-                Ok(address) => answer(host::ask_plain(address, PING, ANSWER_WITHIN)),
-                Err(error) => Answer::Silent(error),
-            };
-            Trial { caller: CallerKind::Stranger(Stranger::PlainHttp), answer }
+            Trial { caller: CallerKind::Stranger(Stranger::PlainHttp), answer: ask_plain(host, *port) }
         }
         Endpoint::Unix(path) => ask_local(path.as_ref()),
         Endpoint::Fd(_) => ask_local(LOCAL_SOCKET.as_ref()),

@@ -4,6 +4,7 @@
 mod caller;
 mod certificate;
 mod daemon;
+pub mod facts;
 mod left;
 mod place;
 mod program;
@@ -19,7 +20,9 @@ use time::OffsetDateTime;
 use crate::desired::{Desired, OWN_FOLDER};
 use crate::host::Root;
 
-use place::Places;
+use certificate::Certificates;
+use facts::{Facts, Lack};
+use place::{Places, Source};
 
 pub use crate::host::{Attributes, Distrust, Why};
 pub use caller::Authorities;
@@ -98,6 +101,18 @@ impl<T> Seen<T> {
         }
     }
 
+    /// The same file, with something else made of what it holds.
+    fn map<U>(self, make: impl FnOnce(T) -> U) -> Seen<U> {
+        let found = match self.found {
+            Found::Missing => Found::Missing,
+            Found::Denied => Found::Denied,
+            Found::Distrusted => Found::Distrusted,
+            Found::Unusable(why) => Found::Unusable(why),
+            Found::Present(value) => Found::Present(make(value)),
+        };
+        Seen { path: self.path, attributes: self.attributes, found }
+    }
+
     /// Whether nothing is there.
     pub fn is_missing(&self) -> bool {
         matches!(self.found, Found::Missing)
@@ -119,9 +134,47 @@ pub enum ObserveError {
     /// A handshake's caller has nothing to call with.
     #[error(transparent)]
     Caller(#[from] crate::host::CallerError),
+    /// A folder that may not be listed.
+    #[error("{}: cannot list: it was denied to the observer", .path.display())]
+    Unlisted {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Facts that don't tell what a manifest asks.
+    #[error(transparent)]
+    Lack(#[from] facts::Lack),
     /// The certificate of a handshake's caller.
     #[error(transparent)]
     Issue(#[from] crate::pki::IssueError),
+}
+
+/// What files tell beside the certificates.
+struct Files {
+    distrusted: Vec<Distrust>,
+    requests: Option<Box<ObservedRequests>>,
+    daemon_json: Seen<Vec<u8>>,
+    unit: ObservedUnit,
+}
+
+impl Files {
+    fn read(source: &Source, desired: &Desired) -> Result<(Self, Certificates), ObserveError> {
+        let mut places = Places::new(*source);
+        let certificates = certificate::read(source, desired, &mut places)?;
+        let requests = request::read(desired, &certificates.ca.certificate, &mut places)?;
+        let daemon_json = daemon::read(&desired.layout, &mut places)?;
+        let unit = unit::files::read(source, desired, &mut places)?;
+        places.enter(Path::new(OWN_FOLDER))?;
+        Ok((Self { distrusted: places.distrusted, requests, daemon_json, unit }, certificates))
+    }
+}
+
+/// What else is known of a host.
+struct Standing {
+    root: PathBuf,
+    owner: u32,
+    program: String,
+    systemd: Systemd,
+    served: Vec<Served>,
 }
 
 impl Observed {
@@ -133,37 +186,64 @@ impl Observed {
         authorities: Authorities<'_>,
         now: OffsetDateTime,
     ) -> Result<Self, ObserveError> {
-        let mut places = Places::new(root);
-        let certificates = certificate::read(root, desired, &mut places)?;
-        let requests = request::read(desired, &certificates.ca.certificate, &mut places)?;
-        let daemon_json = daemon::read(&desired.layout, &mut places)?;
-        let unit = unit::files::read(root, desired, &mut places)?;
-        places.enter(Path::new(OWN_FOLDER))?;
+        let source = Source::Host(root);
+        let (files, certificates) = Files::read(&source, desired)?;
         let systemd = service::read(root, &desired.unit.name)?;
         let served = match &systemd {
             // Keys of the callers may be behind what is not trusted.
-            Systemd::Asked(service) if service.is_active() && places.distrusted.is_empty() => match desired.leaving {
+            Systemd::Asked(service) if service.is_active() && files.distrusted.is_empty() => match desired.leaving {
                 Some(_) => left::read(desired),
                 None => served::read(root, desired, &certificates, depth, authorities, now)?,
             },
             _ => Vec::new(),
         };
-        Ok(Self {
+        let standing = Standing {
             root: root.place(Path::new("/")),
-            distrusted: places.distrusted,
             owner: root.owner(),
-            requests,
-            daemon_json,
-            unit,
             program: program::read(root),
             systemd,
             served,
+        };
+        Ok(Self::of(files, certificates, standing))
+    }
+
+    /// Looks at facts in the place of their host. What its endpoints answer comes apart, as not every plan asks for it.
+    pub fn recall(facts: &Facts, desired: &Desired) -> Result<(Self, Result<Vec<Served>, Lack>), ObserveError> {
+        let (files, certificates) = Files::read(&Source::Facts(facts), desired)?;
+        let host = &facts.host;
+        let served = match &host.systemd {
+            Systemd::Asked(service) if service.is_active() && files.distrusted.is_empty() => {
+                facts.served(desired, &certificates)
+            }
+            _ => Ok(Vec::new()),
+        };
+        let standing = Standing {
+            root: host.root.clone(),
+            owner: host.owner,
+            program: host.program.clone(),
+            systemd: host.systemd.clone(),
+            served: Vec::new(),
+        };
+        Ok((Self::of(files, certificates, standing), served))
+    }
+
+    fn of(files: Files, certificates: Certificates, standing: Standing) -> Self {
+        Self {
+            root: standing.root,
+            distrusted: files.distrusted,
+            owner: standing.owner,
+            requests: files.requests,
+            daemon_json: files.daemon_json,
+            unit: files.unit,
+            program: standing.program,
+            systemd: standing.systemd,
+            served: standing.served,
             containers: None,
             ca: certificates.ca,
             server: certificates.server,
             clients: certificates.clients,
             orphans: certificates.orphans,
-        })
+        }
     }
 
     /// What systemd says of docker.service, where it was asked.

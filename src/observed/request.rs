@@ -4,10 +4,10 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use super::certificate::{KeyFacts, see_key, unfit};
-use super::place::{Places, see};
+use super::place::{Place, Places, see};
 use super::{ObserveError, Seen};
 use crate::desired::{Desired, KeySource, Layout, Waiting};
-use crate::host::{FileError, FileKind, Place};
+use crate::host::FileKind;
 use crate::manifest::Issuer;
 use crate::pki::{Certificate, Request};
 
@@ -80,7 +80,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn pending(&self, client: Option<&str>) -> Result<Pending, FileError> {
+    fn pending(&self, client: Option<&str>) -> Result<Pending, ObserveError> {
         let path = |what| self.layout.waiting(client, what);
         Ok(Pending {
             key: see_key(self.place, path(Waiting::Key))?,
@@ -88,26 +88,23 @@ impl Reader<'_> {
                 Request::parse(pem).map_err(|error| unfit(&error, error.hint()))
             })?,
             certificate: see(self.place, path(Waiting::Certificate), |pem| {
-                let certificate = Certificate::parse(pem).map_err(|error| unfit(&error, error.hint()))?;
+                Certificate::parse(pem).map_err(|error| unfit(&error, error.hint()))
+            })?
+            .map(|certificate| {
                 let is_signed_by = |ca: Option<&Certificate>| ca.is_some_and(|ca| certificate.is_signed_by(ca));
                 let (is_signed_by_ca, is_signed_by_new_ca) = (is_signed_by(self.ca), is_signed_by(self.new));
-                Ok(HandedIn { certificate, is_signed_by_ca, is_signed_by_new_ca })
-            })?,
+                HandedIn { certificate, is_signed_by_ca, is_signed_by_new_ca }
+            }),
         })
     }
 }
 
 /// Files that this program makes or takes in, of clients that have gone. What else stands there is none of our business,
 /// nor is a request that the manifest itself names.
-fn leftovers(place: &Place, desired: &Desired) -> Result<Vec<(String, Seen<()>)>, FileError> {
+fn leftovers(place: &Place, desired: &Desired) -> Result<Vec<(String, Seen<()>)>, ObserveError> {
     let mut leftovers = Vec::new();
-    let Place::Open(folder) = place else { return Ok(leftovers) };
-    let listed = match folder.list() {
-        // Of a reviewer: what they may not see is told of the files that are looked for.
-        Err(error) if error.is_denied() => return Ok(leftovers),
-        listed => listed?,
-    };
-    for listed in listed {
+    // A reviewer may not be let in: what they may not see is told of the files that are looked for.
+    for listed in place.list()?.unwrap_or_default() {
         let Some(client) = client_of(&listed.name).filter(|_| listed.kind == FileKind::File) else { continue };
         let path: PathBuf = desired.layout.requests().join(&listed.name);
         let is_named = desired.clients.iter().any(|wanted| {
@@ -120,7 +117,7 @@ fn leftovers(place: &Place, desired: &Desired) -> Result<Vec<(String, Seen<()>)>
     Ok(leftovers)
 }
 
-fn client_of(name: &OsStr) -> Option<&str> {
+pub fn client_of(name: &OsStr) -> Option<&str> {
     let (client, ending) = name.to_str()?.strip_prefix("client.")?.rsplit_once('.')?;
     Waiting::ALL.iter().any(|what| what.ending() == ending).then_some(client)
 }

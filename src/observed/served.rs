@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::ObserveError;
@@ -22,9 +22,9 @@ use crate::manifest::Endpoint;
 use crate::pki::{Fingerprint, San};
 
 /// A handshake on the host itself takes milliseconds; a daemon that starves may take longer.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// The one request that needs no version and changes nothing.
-pub(super) const PING: &str = "/_ping";
+const PING: &str = "/_ping";
 
 /// How much is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub enum CallerKind {
 }
 
 /// A caller that must be refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stranger {
     /// TLS without a certificate.
@@ -87,7 +87,8 @@ pub enum Stranger {
 }
 
 /// What a caller got.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// `/_ping` was answered with 200.
     Admitted,
@@ -132,7 +133,7 @@ pub fn read(
     authorities: Authorities<'_>,
     now: OffsetDateTime,
 ) -> Result<Vec<Served>, ObserveError> {
-    let trusted = certificates.ca.certificate.present().map(Vec::as_slice).unwrap_or_default();
+    let trusted = certificates.trusted();
     let anchors: Vec<Vec<u8>> = trusted.iter().map(|certificate| certificate.der.clone()).collect();
     let mut holders = caller::clients(root, desired, depth)?;
     if holders.is_empty() {
@@ -147,16 +148,17 @@ pub fn read(
     Ok(desired.daemon.endpoints.iter().map(|endpoint| survey.ask(endpoint)).collect::<Result<_, _>>()?)
 }
 
-struct Survey<'a> {
-    anchors: &'a [Vec<u8>],
-    desired: &'a Desired,
-    holders: &'a [Holder],
-    foreigner: Option<&'a Holder>,
-    depth: Depth,
+/// What is asked, and with what.
+pub struct Survey<'a> {
+    pub anchors: &'a [Vec<u8>],
+    pub desired: &'a Desired,
+    pub holders: &'a [Holder],
+    pub foreigner: Option<&'a Holder>,
+    pub depth: Depth,
 }
 
 impl Survey<'_> {
-    fn ask(&self, endpoint: &Endpoint) -> Result<Served, CallerError> {
+    pub fn ask(&self, endpoint: &Endpoint) -> Result<Served, CallerError> {
         let mut served = Served { endpoint: endpoint.clone(), certificate: None, trials: Vec::new() };
         match endpoint {
             // Without a CA there is nothing to ask with.
@@ -215,13 +217,21 @@ impl Served {
     }
 }
 
-pub(super) fn answer(outcome: Outcome) -> Answer {
+fn answer(outcome: Outcome) -> Answer {
     match outcome {
         Outcome::Answered { status: 200, .. } => Answer::Admitted,
         Outcome::Answered { status, .. } => Answer::Refused(format!("answered with status {status}")),
         Outcome::Refused(why) => Answer::Refused(why),
         Outcome::ServerNotTrusted(why) => Answer::ServerNotTrusted(why),
         Outcome::NotTls(why) | Outcome::Unreachable(why) | Outcome::NoAnswer(why) => Answer::Silent(why),
+    }
+}
+
+/// Who speaks plain HTTP.
+pub(super) fn ask_plain(host: &str, port: u16) -> Answer {
+    match dial(host, port) {
+        Ok(address) => answer(host::ask_plain(address, PING, ANSWER_WITHIN)),
+        Err(error) => Answer::Silent(error),
     }
 }
 
@@ -235,7 +245,7 @@ pub(super) fn ask_local(socket: &Path) -> Trial {
 }
 
 /// Where to reach an endpoint from the host itself: a wildcard address answers on the loopback.
-pub(super) fn dial(host: &str, port: u16) -> Result<SocketAddr, String> {
+fn dial(host: &str, port: u16) -> Result<SocketAddr, String> {
     match host.parse::<IpAddr>() {
         // dockerd binds `[::]` dual-stack, and a host may have IPv6 switched off.
         Ok(address) if address.is_unspecified() => Ok((Ipv4Addr::LOCALHOST, port).into()),

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::ObserveError;
 use super::unit::show;
@@ -19,7 +20,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,MainPID,NeedDaemonReload,ExecStart";
 
 /// What systemd says of the unit and its socket.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ServiceFacts {
     /// `LoadState`: loaded, not-found, masked, bad-setting …
     pub load: String,
@@ -38,7 +40,8 @@ pub struct ServiceFacts {
 }
 
 /// Whether there is a systemd to ask, and what it says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Systemd {
     /// Another root is worked on.
     OtherRoot,
@@ -49,7 +52,8 @@ pub enum Systemd {
 }
 
 /// What would stop with dockerd, as the Docker API tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Containers {
     /// The API answered.
     Asked {

@@ -52,6 +52,19 @@ pub(super) fn public_key(info: &SubjectPublicKeyInfo<'_>) -> PublicKey {
 }
 
 impl PublicKey {
+    /// Reads a PEM text, `PUBLIC KEY`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let block = pem::parse(text).ok().filter(|block| block.tag() == "PUBLIC KEY")?;
+        let (rest, info) = SubjectPublicKeyInfo::from_der(block.contents()).ok()?;
+        rest.is_empty().then(|| public_key(&info))
+    }
+
+    /// PEM text.
+    pub fn to_pem(&self) -> String {
+        let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+        pem::encode_config(&pem::Pem::new("PUBLIC KEY", self.spki.as_slice()), config)
+    }
+
     /// The manifest's word for it; of an RSA key whose size has none, that of the next smaller one: docker:dind has made
     /// keys of 4196 bits.
     pub fn word(&self) -> Option<KeyAlgorithm> {

@@ -176,6 +176,16 @@ impl Reader<'_> {
     }
 }
 
+/// How many lines end within a text, as they are counted here.
+pub(super) fn line_breaks(text: &str) -> usize {
+    let mut rest = text.chars().peekable();
+    let mut count = 0;
+    while let Some(c) = rest.next() {
+        count += usize::from(c == '\n' || (c == '\r' && rest.peek() != Some(&'\n')));
+    }
+    count
+}
+
 fn is_newline(c: char) -> bool {
     matches!(c, '\n' | '\r')
 }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use super::{SEARCH_FOLDERS, Unit, UnitError, UnitFile, drop_in_folders};
 use crate::desired::Desired;
 use crate::host::{Entry, FileError, FileKind, Root};
-use crate::observed::Seen;
-use crate::observed::place::{FILE_LIMIT, Places, see};
+use crate::observed::facts::{Facts, Recorder};
+use crate::observed::place::{FILE_LIMIT, Places, Source, see};
+use crate::observed::{ObserveError, Seen};
 
 /// The files of a unit.
 #[derive(Debug)]
@@ -35,30 +36,69 @@ enum ReadError {
 }
 
 /// Reads them.
-pub fn read(root: &Root, desired: &Desired, places: &mut Places) -> Result<ObservedUnit, FileError> {
+pub fn read(source: &Source, desired: &Desired, places: &mut Places) -> Result<ObservedUnit, ObserveError> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| "is not UTF-8".to_owned());
     let (drop_in, recover) = (desired.layout.drop_in(), desired.layout.recover_unit());
     let drop_in = see(&places.enter_folder_of(&drop_in)?, drop_in, text)?;
     let recover = see(&places.enter_folder_of(&recover)?, recover, text)?;
-    let files = read_unit(root, &desired.unit.name)?;
+    let files = match source {
+        Source::Host(root) => read_unit(root, &desired.unit.name)?,
+        Source::Recorded(root, recorder) => apart(read_files(root, &desired.unit.name, Some(recorder)))?,
+        Source::Facts(facts) => told(facts, &desired.unit.name)?,
+    };
     Ok(ObservedUnit { files, drop_in, recover })
 }
 
 /// Reads what systemd reads of a unit, or says why that can't be understood.
 pub fn read_unit(root: &Root, name: &str) -> Result<Result<UnitFiles, UnitError>, FileError> {
-    match read_files(root, name) {
+    apart(read_files(root, name, None))
+}
+
+fn apart(read: Result<UnitFiles, ReadError>) -> Result<Result<UnitFiles, UnitError>, FileError> {
+    match read {
         Ok(files) => Ok(Ok(files)),
         Err(ReadError::Unit(error)) => Ok(Err(error)),
         Err(ReadError::File(error)) => Err(error),
     }
 }
 
-fn read_files(root: &Root, name: &str) -> Result<UnitFiles, ReadError> {
-    let found = read_all(root, candidates(root, name)?)?;
+fn read_files(root: &Root, name: &str, recorder: Option<&Recorder>) -> Result<UnitFiles, ReadError> {
+    let read = |path: &Path, is_environment| {
+        let outcome = match read_one(root, path) {
+            Ok(found) => Ok(found),
+            Err(ReadError::Unit(error)) => Err(error),
+            Err(error) => return Err(error),
+        };
+        if let Some(recorder) = recorder {
+            recorder.unit_file(path, &outcome, is_environment);
+        }
+        Ok(outcome?)
+    };
+    let found = candidates(root, name)?;
+    let found = found.iter().filter_map(|path| read(path, false).transpose()).collect::<Result<_, ReadError>>()?;
     let unit = Unit::new(name, found);
-    let wanted = unit.unmasked().service(None)?.environment_files;
-    let environment = read_all(root, wanted.into_iter().filter(|file| !file.pattern).map(|file| file.path))?;
+    let environment = environment_files(&unit)?;
+    let environment = environment.iter().filter_map(|path| read(path, true).transpose());
+    let environment = environment.collect::<Result<_, ReadError>>()?;
     Ok(UnitFiles { unit, environment })
+}
+
+/// The same from facts.
+fn told(facts: &Facts, name: &str) -> Result<Result<UnitFiles, UnitError>, ObserveError> {
+    let found: Result<Vec<UnitFile>, UnitError> = facts.unit_files(name)?.collect();
+    Ok(found.and_then(|found| {
+        let unit = Unit::new(name, found);
+        let environment = environment_files(&unit)?;
+        let environment =
+            environment.iter().filter_map(|path| facts.environment_file(path)).collect::<Result<_, _>>()?;
+        Ok(UnitFiles { unit, environment })
+    }))
+}
+
+/// Those that the unit names.
+fn environment_files(unit: &Unit) -> Result<Vec<PathBuf>, UnitError> {
+    let wanted = unit.unmasked().service(None)?.environment_files;
+    Ok(wanted.into_iter().filter(|file| !file.pattern).map(|file| file.path).collect())
 }
 
 /// Every place where systemd would look.
@@ -73,14 +113,6 @@ fn candidates(root: &Root, name: &str) -> Result<Vec<PathBuf>, FileError> {
         paths.extend(names.filter(|path| path.extension().is_some_and(|extension| extension == "conf")));
     }
     Ok(paths)
-}
-
-fn read_all(root: &Root, paths: impl IntoIterator<Item = PathBuf>) -> Result<Vec<UnitFile>, ReadError> {
-    let mut found = Vec::new();
-    for path in paths {
-        found.extend(read_one(root, &path)?);
-    }
-    Ok(found)
 }
 
 /// A link is followed once: to /dev/null it masks, and else the file is kept elsewhere.

@@ -12,6 +12,7 @@ pub mod files;
 mod flag;
 mod parse;
 mod precedence;
+pub mod redacted;
 mod service;
 pub mod show;
 mod words;

@@ -58,7 +58,7 @@ pub(super) fn parse(file: &UnitFile) -> Result<(Vec<Setting>, Vec<Ignored>), Uni
 }
 
 /// Lines from 1; CR, LF and CR LF all end one.
-fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut rest = Some(text);
     let mut number = 0;
     std::iter::from_fn(move || {
