@@ -113,7 +113,26 @@ impl Case<'_> {
         if !planned.stderr.is_empty() {
             self.failures.push(format!("a plan's findings belong on standard output\n{planned}"));
         }
+        self.check_facts(root);
         planned
+    }
+
+    /// A plan by facts, made elsewhere, is the plan on the host.
+    fn check_facts(&mut self, root: &Path) {
+        let facts = self.run(&["observe", "host.yaml"], root);
+        if facts.code != 0 || !facts.stderr.is_empty() {
+            return self.failures.push(format!("the host can't be observed\n{facts}"));
+        }
+        let elsewhere = TempDir::new().unwrap();
+        let manifest = fs::canonicalize(self.folder.join("host.yaml")).unwrap();
+        for format in ["text", "json"] {
+            let here = self.run(&["plan", "host.yaml", "--now", NOW, "--format", format], root);
+            let arguments = ["plan", "--facts", "-", "--now", NOW, "--format", format, manifest.to_str().unwrap()];
+            let there = Dockseal::new().args(arguments).current_dir(&elsewhere).stdin(facts.stdout.as_bytes()).run();
+            if (here.code, &here.stdout) != (there.code, &there.stdout) {
+                self.failures.push(format!("a plan by facts\n-- on the host\n{here}\n-- elsewhere\n{there}"));
+            }
+        }
     }
 
     fn check_after(&mut self, before: &Tree, root: &Path) {

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use support::{Dockseal, Ran};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "validate",
     "plan",
+    "observe",
     "apply",
     "rollback",
     "recover",

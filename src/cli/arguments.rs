@@ -40,6 +40,14 @@ pub enum Command {
     /// Shows what apply would do; changes nothing, and exits with 2 where something would change
     #[command(after_help = help::PLAN)]
     Plan(Plan),
+    /// Writes down what a plan needs to know of this host, for `plan --facts` on another machine; changes nothing
+    ///
+    /// The facts hold no private key and no passphrase: of each key its public half. They hold certificates, names and
+    /// modes of files, daemon.json as it is, Dockseal's own unit files, and of the files of docker.service the lines of
+    /// `ExecStart=` and `EnvironmentFile=` with the variables that `ExecStart=` names. Where daemon.json holds a password
+    /// (of a proxy, of a log driver), it is in the facts too: a plan shows such lines beside those that change.
+    #[command(after_help = help::OBSERVE)]
+    Observe(Observe),
     /// Makes the host match the manifest and proves it; a second run does nothing
     ///
     /// New keys and certificates, daemon.json and a systemd drop-in are made and checked first, then put in place all at
@@ -77,7 +85,7 @@ pub enum Command {
     /// Hands a client what it needs: a docker context, a folder, or the lines of a shell
     #[command(subcommand, after_help = help::CLIENT_EXPORT)]
     Client(Client),
-    /// Prints the JSON schema of the manifest, of the JSON plan or of the JSON status
+    /// Prints the JSON schema of the manifest, of the JSON plan, of the JSON status or of the facts
     #[command(after_help = help::SCHEMA)]
     Schema {
         /// Of what
@@ -144,6 +152,9 @@ pub struct Keys {
 pub struct Plan {
     #[command(flatten)]
     pub target: Target,
+    /// Compare with what `dockseal observe` wrote on the host, instead of with this machine; `-` is standard input
+    #[arg(long, value_name = "FACTS", conflicts_with_all = ["root", "out"])]
+    pub facts: Option<PathBuf>,
     #[command(flatten)]
     pub rotation: RotationPace,
     /// How the plan is written
@@ -163,6 +174,12 @@ pub struct Plan {
     /// Print nothing where nothing would change
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+#[derive(Args)]
+pub struct Observe {
+    #[command(flatten)]
+    pub target: Target,
 }
 
 #[derive(Args)]
@@ -292,6 +309,8 @@ pub enum SchemaOf {
     Plan,
     /// The JSON status
     Status,
+    /// What `dockseal observe` writes
+    Facts,
 }
 
 fn parse_time(text: &str) -> Result<OffsetDateTime, String> {

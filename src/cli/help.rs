@@ -34,9 +34,20 @@ Examples:
   dockseal plan --now 2027-06-01T00:00:00Z        what will be due then?
   dockseal plan --root /mnt/image host.yaml       an image that is mounted there
   sudo dockseal plan --out plan.json              save it for review; then: sudo dockseal apply plan.json
+  dockseal plan --facts facts.json host.yaml      a host that was observed: no root, no Docker, anywhere
 
 Exit codes: 0 in sync, 1 error, 2 changes are pending.
 Without root it compares what may be read, and says what may not.";
+
+/// `dockseal observe --help`
+pub const OBSERVE: &str = "\
+Examples:
+  sudo dockseal observe > facts.json              this host, /etc/dockseal/host.yaml
+  sudo dockseal observe new.yaml > facts.json     where a new manifest looks in other places
+  dockseal plan --facts facts.json new.yaml       anywhere: what that host would see
+
+Exit codes: 0 facts were printed, 1 error. Without root it says what it could not read.
+`dockseal schema facts` describes the file. Keep it as you keep daemon.json.";
 
 /// `dockseal apply --help`
 pub const APPLY: &str = "\
@@ -112,6 +123,7 @@ Examples:
   dockseal schema > manifest.schema.json
   dockseal schema plan > plan.schema.json
   dockseal schema status > status.schema.json
+  dockseal schema facts > facts.schema.json
 
 An editor with a YAML language server checks and completes a manifest that begins with
   # yaml-language-server: $schema=manifest.schema.json";

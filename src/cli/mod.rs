@@ -3,11 +3,13 @@
 mod apply;
 mod arguments;
 mod client;
+mod facts;
 mod failure;
 mod help;
 mod import;
 mod log;
 mod man;
+mod observe;
 mod plan;
 mod planned;
 mod progress;
@@ -88,6 +90,7 @@ fn perform(command: Command) -> io::Result<Exit> {
     match command {
         Command::Validate { files } => validate::run(&files, &mut out),
         Command::Plan(arguments) => plan::run(&arguments, &mut out),
+        Command::Observe(arguments) => observe::run(&arguments, &mut out),
         Command::Apply(arguments) => apply::run(&arguments, &mut out),
         Command::Recover(arguments) => Ok(recover::run(&arguments)),
         Command::Rollback(arguments) => Ok(rollback::run(&arguments, &mut out)),

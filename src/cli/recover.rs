@@ -12,7 +12,7 @@ use super::session::{may_change, open_root};
 use super::{Exit, say, say_error};
 use crate::apply::{self, ApplyError, Moment, Recovered};
 use crate::desired::OWN_FOLDER;
-use crate::host::{Lock, LockError, Root};
+use crate::host::{Lock, LockError};
 use crate::render::{Page, text};
 
 /// Does it.
@@ -58,9 +58,9 @@ fn words(recovered: &Recovered) -> String {
 }
 
 /// What a plan or a status has to say where a run was interrupted.
-pub fn say_interrupted(root: &Root) {
+pub fn say_interrupted(root: &Path) {
     let mut page = Page::default();
-    let journal = root.place(Path::new(OWN_FOLDER));
+    let journal = root.join(OWN_FOLDER.trim_start_matches('/'));
     let what = format!(
         "an interrupted run left its journal in {}: the next apply undoes or finishes it first, as `dockseal recover` does",
         journal.display()

@@ -76,29 +76,45 @@ impl Session {
 
     /// Takes `--allow-restart` in. A manifest that says `never` means it.
     pub fn takes_allow_restart(&mut self, allow_restart: bool) {
-        if allow_restart && self.desired.unit.restart == RestartPolicy::Safe {
-            self.desired.unit.restart = RestartPolicy::Always;
+        Self::take_allow_restart(&mut self.desired, allow_restart);
+    }
+
+    /// The same for a manifest alone.
+    pub fn take_allow_restart(desired: &mut Desired, allow_restart: bool) {
+        if allow_restart && desired.unit.restart == RestartPolicy::Safe {
+            desired.unit.restart = RestartPolicy::Always;
         }
+    }
+
+    /// What a manifest means, and for when; what is wrong with it has been told when there is nothing.
+    pub fn wanted(file: &Path, now: Option<OffsetDateTime>) -> Option<(Desired, OffsetDateTime)> {
+        let manifest = validate::read(file)?;
+        Some((Desired::new(&manifest), in_whole_seconds(now.unwrap_or_else(OffsetDateTime::now_utc))))
     }
 
     /// Takes in what shapes the plan; why it can't be has been told where the answer is no.
     pub fn takes(&mut self, flags: Flags) -> bool {
         self.flags = flags;
-        self.desired.ca.rotation.pace = match flags {
+        Self::shape(&mut self.desired, flags)
+    }
+
+    /// The same for a manifest alone.
+    pub fn shape(desired: &mut Desired, flags: Flags) -> bool {
+        desired.ca.rotation.pace = match flags {
             Flags { now_cut_off: true, .. } => Pace::CutOff,
             Flags { advance: true, .. } => Pace::Advance,
             _ => Pace::Wait,
         };
-        self.takes_allow_restart(flags.allow_restart);
+        Self::take_allow_restart(desired, flags.allow_restart);
         if !flags.delete_keys {
             return true;
         }
-        if self.desired.leaving.is_none() {
+        if desired.leaving.is_none() {
             let hint = "a CA in use is never deleted; to take the host's settings off, write `state: absent`";
             say_error("--delete-keys needs `state: absent` in the manifest", Some(hint));
             return false;
         }
-        self.desired.leaving = Some(Leaving::DeleteKeys);
+        desired.leaving = Some(Leaving::DeleteKeys);
         true
     }
 

@@ -17,7 +17,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
             let mut status = Status::new(&plan, &observed, session.now);
             status.interrupted = apply::is_interrupted(&session.root);
             if status.interrupted {
-                say_interrupted(&session.root);
+                say_interrupted(&observed.root);
             }
             let text = match arguments.format {
                 StatusFormat::Text => status::text(&status),
