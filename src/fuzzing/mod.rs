@@ -3,11 +3,13 @@
 #![allow(clippy::panic, clippy::missing_panics_doc, reason = "a failure is what a fuzzer looks for")]
 
 mod daemon_json;
+mod facts;
 mod manifest;
 mod pki;
 mod unit;
 
 pub use daemon_json::daemon_json;
+pub use facts::facts;
 pub use manifest::manifest;
 pub use pki::{authority, certificate, key, request};
 pub use unit::unit;
@@ -44,6 +46,7 @@ mod tests {
         try_seeds("authority", super::authority);
         try_seeds("certificate", super::certificate);
         try_seeds("daemon_json", super::daemon_json);
+        try_seeds("facts", super::facts);
         try_seeds("journal", super::journal);
         try_seeds("key", super::key);
         try_seeds("locate", super::locate);

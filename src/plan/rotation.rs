@@ -117,13 +117,13 @@ impl Standing {
                 let introduced = bundle[place].facts.not_before;
                 // What the old CA signs ends with it, and has to be replaced in time.
                 let latest = signing.not_after - longest_window(desired);
-                (Phase::Introduced { next }, (introduced + wanted.overlap).min(latest))
+                (Phase::Introduced { next }, introduced.saturating_add(wanted.overlap).min(latest))
             }
             None if self.old.is_empty() => (Phase::Steady, own_end),
             None => {
                 let switched = observed.ca.certificate.attributes.map_or(now, |found| found.modified_at()).min(now);
                 let trusted_until = self.old.iter().map(|place| bundle[*place].facts.not_after).max();
-                (Phase::Switched, (switched + wanted.overlap).min(trusted_until.unwrap_or(switched)))
+                (Phase::Switched, switched.saturating_add(wanted.overlap).min(trusted_until.unwrap_or(switched)))
             }
         };
         let is_due = (now >= due || wanted.pace == Pace::Advance) && is_trusted(observed);
