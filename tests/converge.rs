@@ -283,6 +283,10 @@ fn check(site: &Site, manifest: &str) -> Result<(), TestCaseError> {
         0 => {
             let planned = site.dockseal(["plan"]).run();
             prop_assert_eq!(planned.code, 0, "the plan is not empty\n{}\n{}\n{}", manifest, applied, planned);
+            let imagined =
+                Dockseal::new().args(["plan", "--from", "host.yaml", "host.yaml"]).current_dir(site.folder());
+            let imagined = imagined.run();
+            prop_assert_eq!(imagined.code, 0, "an imagined host is not in line\n{}\n{}", manifest, imagined);
             let again = site.apply();
             prop_assert_eq!(again.code, 0, "{}", again);
             untouched("a second apply", &after, &site.tree(), manifest)?;

@@ -308,6 +308,98 @@ fn no_secret_is_in_the_facts() {
     assert!(facts.contains("log-driver"));
 }
 
+/// The host is imagined as an apply would have made it: what a later manifest changes is the same there.
+#[test]
+fn a_plan_from_a_manifest_is_the_plan_of_a_host_that_it_made() {
+    let external = OLD.replace("clients:", "ca: {issuer: external}\nclients:");
+    let secret = OLD.replace("clients:", "ca: {passphrase: {file: /root/ca.passphrase}}\nclients:");
+    let changes: [(&str, &str); 16] = [
+        ("", ""),
+        ("  - {name: ci}\n", ""),
+        ("  - {name: ci}\n", "  - {name: ci}\n  - {name: new}\n"),
+        ("  - {name: ci}\n", "  - {name: ci, key: rsa-2048}\n"),
+        ("  - {name: bob, key: ed25519, directory: /srv/bob}\n", ""),
+        ("{name: bob, key: ed25519, directory: /srv/bob}", "{name: bob}"),
+        ("  - {name: portainer, csr: /srv/csr/portainer.pem}\n", "  - {name: portainer}\n"),
+        ("10.10.10.20", "10.10.10.21"),
+        ("host: build-01.example.com", "host: build-02.example.com"),
+        ("tcp://0.0.0.0:2376]", "tcp://0.0.0.0:2377, unix:///run/other.sock]"),
+        ("log-driver: local", "log-driver: journald\n  live-restore: true"),
+        ("clients:", "ca: {rotate: {generation: 2}}\nclients:"),
+        ("clients:", "ca: {common_name: Other CA}\nclients:"),
+        ("clients:", "directory: /etc/docker/pki\nclients:"),
+        ("clients:", "systemd: {drop_in: zzz.conf, recover: false}\nclients:"),
+        ("dockseal: 1\n", "dockseal: 1\nstate: absent\n"),
+    ];
+    let site = Site::of(&["docker-ce", "request"], OLD);
+    site.apply().ok();
+    let mut found = 0;
+    for (from, to) in changes {
+        let new = OLD.replacen(from, to, 1);
+        site.manifest(&new);
+        let real = facts_of(&site.dockseal(["plan", "--now", &now(), "--format", "json"]).run());
+        let imagined = facts_of(&from_manifest(OLD, &new));
+        assert_eq!(imagined, real, "{new}");
+        found += real.1.len();
+    }
+    assert!(found > 20, "{found}");
+    // Nothing is read for it: no passphrase, no request; and certificates that somebody else signs count as signed.
+    for old in [&external, &secret, &external.replace("external", "{command: [/usr/bin/false]}")] {
+        let none = from_manifest(old, old).ok();
+        assert!(none.stdout.contains("No changes") || none.stdout.contains("\"changes\": []"), "{none}");
+        let (code, changes) = facts_of(&from_manifest(old, &old.replace("10.10.10.20", "10.10.10.21")));
+        assert_eq!((code, changes.len()), (2, 1), "{changes:?}");
+    }
+}
+
+/// In an empty folder.
+fn from_manifest(old: &str, new: &str) -> Ran {
+    let folder = TempDir::new().unwrap();
+    put(&folder.path().join("old.yaml"), old.as_bytes());
+    put(&folder.path().join("new.yaml"), new.as_bytes());
+    let before = support::Tree::read(folder.path());
+    let arguments = ["plan", "--from", "old.yaml", "new.yaml", "--format", "json", "--now", &now()];
+    let ran = Dockseal::new().args(arguments).current_dir(folder.path()).run();
+    assert!(before.differences(&support::Tree::read(folder.path())).is_empty());
+    ran
+}
+
+/// The exit code, and each change with its reasons, but for times and the service, which another root does not have.
+fn facts_of(ran: &Ran) -> (i32, Vec<Value>) {
+    let plan: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran}"));
+    let changes = plan["changes"].as_array().unwrap().iter().filter(|change| change["resource"] != "service");
+    let told = |change: &Value| {
+        let mut reasons = change["reasons"].clone();
+        for reason in reasons.as_array_mut().unwrap() {
+            // It says the same in words, times and all.
+            reason.as_object_mut().unwrap().remove("text");
+            for moment in ["at", "ca_until", "accepted_until"] {
+                if let Some(value) = reason.get_mut(moment).filter(|value| value.is_string()) {
+                    *value = "a moment".into();
+                }
+            }
+        }
+        json!([change["resource"], change["action"], change["path"], reasons])
+    };
+    (ran.code, changes.map(told).chain(plan["errors"].as_array().unwrap().iter().cloned()).collect())
+}
+
+#[test]
+fn a_plan_from_a_manifest_says_what_it_assumes_and_tells_the_problems_of_both() {
+    let folder = TempDir::new().unwrap();
+    put(&folder.path().join("old.yaml"), OLD.as_bytes());
+    put(&folder.path().join("new.yaml"), OLD.replace("10.10.10.20", "10.10.10.21").as_bytes());
+    put(&folder.path().join("bad.yaml"), b"dockseal: 1\nhost: a.example.com\nunknown: 1\n");
+    let plan = |words: &[&str]| Dockseal::new().args(["plan", "--from"]).args(words).current_dir(folder.path()).run();
+    let ran = plan(&["old.yaml", "new.yaml"]).exits(2);
+    assert!(ran.stdout.contains("note: no host was asked: this is for one with docker.service"), "{ran}");
+    assert!(ran.stdout.contains("docker.service restarts"), "{ran}");
+    assert!(ran.stderr.is_empty());
+    let ran = plan(&["bad.yaml", "bad.yaml"]).exits(1);
+    assert_eq!(ran.stderr.matches("bad.yaml: 1 problem").count(), 2, "{ran}");
+    assert!(plan(&["old.yaml", "new.yaml", "--root", "."]).exits(1).stderr.contains("cannot be used with"));
+}
+
 /// A sealed live host, observed, and looked at in an empty folder by nobody.
 fn a_plan_outside_is_the_plan_inside(host: &Host) {
     let manifest = support::MANIFEST.replace("  - name: ci\n", "  - name: ci\n  - name: alice\n");

@@ -155,6 +155,9 @@ pub struct Plan {
     /// Compare with what `dockseal observe` wrote on the host, instead of with this machine; `-` is standard input
     #[arg(long, value_name = "FACTS", conflicts_with_all = ["root", "out"])]
     pub facts: Option<PathBuf>,
+    /// Compare with a host that is in line with this older manifest: imagined, no host and no key is read
+    #[arg(long, value_name = "OLD", conflicts_with_all = ["root", "facts", "out"])]
+    pub from: Option<PathBuf>,
     #[command(flatten)]
     pub rotation: RotationPace,
     /// How the plan is written

@@ -33,9 +33,10 @@ pub struct Compared {
 
 /// Observes and compares, or reads and compares; why it can't be done has been told where there is nothing.
 pub fn compare(arguments: &Arguments) -> Option<Compared> {
-    match &arguments.facts {
-        Some(facts) => recalled(arguments, facts),
-        None => observed(arguments),
+    match (&arguments.from, &arguments.facts) {
+        (Some(old), _) => imagined(arguments, old),
+        (None, Some(facts)) => recalled(arguments, facts),
+        (None, None) => observed(arguments),
     }
 }
 
@@ -54,12 +55,23 @@ fn flags(arguments: &Arguments) -> Flags {
     arguments.rotation.flags(&arguments.keys, arguments.allow_restart)
 }
 
+/// What the manifest and the arguments ask of a host that is not here.
+fn wanted(arguments: &Arguments) -> Option<(Desired, OffsetDateTime)> {
+    let (mut desired, now) = Session::wanted(&arguments.target.file, arguments.now)?;
+    Session::shape(&mut desired, flags(arguments)).then_some((desired, now))
+}
+
+/// The problems of both manifests are told in one run.
+fn imagined(arguments: &Arguments, old: &Path) -> Option<Compared> {
+    let old = Session::wanted(old, arguments.now);
+    let (new, now) = wanted(arguments)?;
+    let plan = Plan::between(&old?.0, &new, now);
+    Some(Compared { plan, now, by_root: true, interrupted: None, here: None })
+}
+
 fn recalled(arguments: &Arguments, file: &Path) -> Option<Compared> {
     let manifest = &arguments.target.file;
-    let (mut desired, now) = Session::wanted(manifest, arguments.now)?;
-    if !Session::shape(&mut desired, flags(arguments)) {
-        return None;
-    }
+    let (desired, now) = wanted(arguments)?;
     let facts = read(file)?;
     if facts.host.host != desired.host {
         let mut page = Page::default();

@@ -35,6 +35,7 @@ Examples:
   dockseal plan --root /mnt/image host.yaml       an image that is mounted there
   sudo dockseal plan --out plan.json              save it for review; then: sudo dockseal apply plan.json
   dockseal plan --facts facts.json host.yaml      a host that was observed: no root, no Docker, anywhere
+  dockseal plan --from old.yaml host.yaml         what this change of the manifest does; no host at all
 
 Exit codes: 0 in sync, 1 error, 2 changes are pending.
 Without root it compares what may be read, and says what may not.";

@@ -17,7 +17,7 @@ use super::parse::{Certificate, ParseError};
 use super::spec::{CertSpec, KeyAlgorithm, PublicKey, Role, San};
 
 /// Clocks differ: a client whose clock is a little late must not take a new certificate for one of the future.
-const BACK_DATED: Duration = Duration::minutes(5);
+pub(super) const BACK_DATED: Duration = Duration::minutes(5);
 
 /// A CA whose key is at hand. `Sync`: leaves are issued on all cores with one.
 pub struct Authority {

@@ -4,6 +4,7 @@
 mod armor;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
+mod imagined;
 mod issue;
 mod key;
 mod parse;

@@ -122,6 +122,15 @@ impl Certificate {
         Ok(Self { der: der.to_vec(), facts, parts })
     }
 
+    /// Facts without a certificate: nobody has signed it, and it signs nothing.
+    pub(super) fn without_bytes(facts: CertFacts) -> Self {
+        let none = || 0..0;
+        let (kind, scheme) = (KeyKind::Other, None);
+        let parts =
+            Parts { signed: none(), issuer: none(), subject: none(), key: none(), kind, scheme, signature: none() };
+        Self { der: Vec::new(), facts, parts }
+    }
+
     /// PEM text.
     pub fn to_pem(&self) -> String {
         let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);

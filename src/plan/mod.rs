@@ -12,6 +12,7 @@ pub mod drop_in;
 mod due;
 mod elsewhere;
 mod flag_conflict;
+mod imagined;
 mod leaf;
 mod leaving;
 mod note;

@@ -21,6 +21,8 @@ pub enum Note {
         /// Where.
         origin: Origin,
     },
+    /// No host was asked: one in line with an older manifest was imagined.
+    Imagined,
     /// Another root is worked on: no service is touched.
     ServicesLeftAlone,
     /// systemd does not run here.

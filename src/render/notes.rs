@@ -16,6 +16,11 @@ pub fn is_count_of_survivors(note: &str) -> bool {
 /// A note as a sentence.
 pub fn note(note: &Note) -> String {
     match note {
+        Note::Imagined => {
+            "no host was asked: this is for one with docker.service of Docker's own packages that is in line with \
+                           the older manifest; what runs there is not known"
+                .to_owned()
+        }
         Note::ServicesLeftAlone => "another root is worked on: no service is touched".to_owned(),
         Note::NoSystemd => "systemd does not run here: no service is touched, nothing is proven".to_owned(),
         Note::UnitMissing { unit } => {
