@@ -9,7 +9,7 @@ use crate::host::Root;
 use crate::manifest::Endpoint;
 use crate::observed::certificate::Certificates;
 use crate::observed::served::{self, Depth, Survey};
-use crate::observed::{CallerKind, KeyFacts, ObserveError, Served, Stranger, Trial, caller};
+use crate::observed::{Answer, CallerKind, KeyFacts, ObserveError, Served, Stranger, Trial, caller};
 use crate::pki::Fingerprint;
 
 const PLAIN: CallerKind = CallerKind::Stranger(Stranger::PlainHttp);
@@ -26,9 +26,15 @@ pub fn ask(
     let mut holders = caller::clients(root, desired, Depth::Full)?;
     holders.extend(caller::ephemeral(root, desired, trusted, None, now)?);
     holders.extend(caller::introduced(root, desired, trusted, now)?);
-    let survey = Survey { anchors: &anchors, desired, holders: &holders, foreigner: None, depth: Depth::Ordinary };
+    let survey = |endpoint: &Endpoint, holders| {
+        Survey { anchors: &anchors, desired, holders, foreigner: None, depth: Depth::Ordinary }.ask(endpoint)
+    };
     let ask = |endpoint: &Endpoint| {
-        let mut answered = survey.ask(endpoint)?;
+        // Where nobody answers the first, a thousand others would each wait for as long.
+        let mut answered = survey(endpoint, holders.get(..1).unwrap_or_default())?;
+        if holders.len() > 1 && !answered.trials.iter().any(is_silent) {
+            answered = survey(endpoint, &holders)?;
+        }
         if let Endpoint::Tcp { host, port } = endpoint {
             let answer = served::ask_plain(host, *port);
             answered.trials.push(Trial { caller: PLAIN, answer });
@@ -40,6 +46,10 @@ pub fn ask(
         })
     };
     desired.daemon.endpoints.iter().map(ask).collect()
+}
+
+fn is_silent(trial: &Trial) -> bool {
+    trial.caller != PLAIN && matches!(trial.answer, Answer::Silent(_))
 }
 
 fn written(trial: Trial) -> Option<TrialFacts> {
@@ -103,7 +113,9 @@ impl Facts {
         };
         let mut told = Vec::new();
         match first_holder(desired, certificates) {
-            Some(client) => told.push(by(&client).ok_or_else(lack)?),
+            // Nobody answers anyone, then.
+            Some(client) => told
+                .push(by(&client).or_else(|| trials.iter().find(|trial| is_silent(trial)).cloned()).ok_or_else(lack)?),
             None => told.extend(by(&CallerKind::Ephemeral)),
         }
         told.extend(trials.iter().find(|trial| matches!(trial.caller, CallerKind::EphemeralOf(_))).cloned());
