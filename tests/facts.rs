@@ -194,6 +194,28 @@ fn what_the_facts_do_not_tell_is_not_guessed() {
     }
 }
 
+/// Who observes without root says what stays hidden, and so does a plan by those facts, whoever makes it.
+#[test]
+fn an_observer_without_root_says_what_is_hidden() {
+    let site = sealed();
+    set_mode(site.folder(), 0o755);
+    set_mode(&site.root(), 0o755);
+    let nobody = |arguments: &[&str]| {
+        let mut command = Command::new("/usr/bin/setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "./dockseal"]).args(arguments);
+        command.current_dir(site.folder());
+        Ran::run(&command, b"", Duration::from_secs(60))
+    };
+    fs::copy(Dockseal::BINARY, site.folder().join("dockseal")).unwrap();
+    let observed = nobody(&["observe", "host.yaml", "--root", "root"]).ok();
+    assert!(observed.stderr.contains("note: not observed: /etc/docker/tls/ca-key.pem may not be read; run as root\n"));
+    let now = now();
+    let here = nobody(&["plan", "host.yaml", "--root", "root", "--now", &now]);
+    assert!(here.stderr.contains("note: not compared: /etc/docker/tls/ca-key.pem may not be read\n"), "{here}");
+    let there = elsewhere(&observed.stdout, OLD, &["--now", &now]);
+    assert_eq!((here.code, here.stdout, here.stderr), (there.code, there.stdout, there.stderr));
+}
+
 #[test]
 fn the_checked_in_schema_is_what_the_binary_prints_and_facts_follow_it() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/facts.schema.json");
