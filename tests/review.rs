@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{Dockseal, Ran, cache, put};
+use support::{Dockseal, Ran, Site, cache, put};
 use tempfile::TempDir;
 
 const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
@@ -152,6 +152,23 @@ fn a_pull_request_shows_what_it_changes_on_which_host() {
         assert_eq!(plan.matches("### dockseal: ").count(), 2, "{plan}");
         assert!(plan.contains("`it lacks IP:10.10.10.21 and has beyond the manifest IP:10.10.10.20`"), "{plan}");
         assert!(plan.contains("### dockseal: `build-03.example.com`\n\nPlan: "), "{plan}");
+    }
+}
+
+/// Where the repository has facts of the host, its own plan is shown: here of one that is a root on another machine.
+#[test]
+fn facts_of_the_host_are_taken_where_there_are_some() {
+    let site = Site::of(&["debian", "sealed"], MANIFEST);
+    site.apply().ok();
+    let facts = site.dockseal(["observe"]).run().ok().stdout;
+    let changed = MANIFEST.replace("10.10.10.20", "10.10.10.21");
+    for run in [github, gitlab] {
+        let before = [("build-01.yaml", MANIFEST), ("build-01.facts.json", &*facts)];
+        let (ran, plan) = run(&Repository::of(&before, &[("build-01.yaml", &changed)]));
+        ran.ok();
+        assert_eq!(plan.matches("### dockseal: ").count(), 1, "{plan}");
+        assert!(plan.contains("`it lacks IP:10.10.10.21 and has beyond the manifest IP:10.10.10.20`"), "{plan}");
+        assert!(plan.contains("`another root is worked on: no service is touched`"), "{plan}");
     }
 }
 
