@@ -8,8 +8,6 @@ mod age;
 mod compare;
 mod decode;
 mod seen;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 
