@@ -1,11 +1,12 @@
 //! What can be asked for, and `--help`.
 
 mod client;
+mod format;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -15,6 +16,7 @@ use crate::saved::Flags;
 use crate::sign::Party;
 
 pub use client::{Client, ClientExport, ExportFormat};
+pub use format::{Format, SchemaOf, StatusFormat};
 
 /// Seals a Docker host's TCP API with mutual TLS, from a checked-in manifest, and proves it.
 ///
@@ -282,38 +284,6 @@ pub struct Sign {
     /// PKCS#10 files: server.csr, client.NAME.csr
     #[arg(required = true, value_name = "REQUEST")]
     pub requests: Vec<PathBuf>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub enum Format {
-    /// For people
-    Text,
-    /// For programs: dockseal.plan/1
-    Json,
-    /// For a comment in a pull request: GitHub Flavored Markdown
-    Markdown,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub enum StatusFormat {
-    /// For people
-    Text,
-    /// For programs: dockseal.status/1
-    Json,
-    /// For Prometheus, by a textfile collector
-    Prometheus,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub enum SchemaOf {
-    /// The manifest
-    Manifest,
-    /// The JSON plan
-    Plan,
-    /// The JSON status
-    Status,
-    /// What `dockseal observe` writes
-    Facts,
 }
 
 fn parse_time(text: &str) -> Result<OffsetDateTime, String> {

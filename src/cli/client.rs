@@ -71,14 +71,11 @@ fn write_context(
     address: &Address,
 ) -> Result<(), ExportError> {
     let archive = context(bundle, host, address)?;
-    let name = path.file_name().and_then(|name| name.to_str());
-    let name = name.ok_or_else(|| ExportError::Nameless { path: path.to_owned() })?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    put(arguments, &[Handed { folder, name, bytes: &archive, mode: KEY }])
+    put(arguments, &[Handed::at(path, &archive, KEY)?])
 }
 
 fn write_folder(arguments: &Arguments, folder: &Path, bundle: &Bundle) -> Result<(), ExportError> {
-    let file = |name, bytes, mode| Handed { folder, name, bytes, mode };
+    let file = |name: &'static str, bytes, mode| Handed { folder, name: name.as_ref(), bytes, mode };
     let mut files = vec![file("ca.pem", &bundle.ca, CERTIFICATE), file("cert.pem", &bundle.certificate, CERTIFICATE)];
     files.extend(bundle.key.as_ref().map(|key| file("key.pem", key, KEY)));
     put(arguments, &files)

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::arguments::Format;
 use super::session::Session;
 use super::{print, say, say_error};
-use crate::host::{self, Root};
+use crate::host::{self, Handed, Root};
 use crate::observed::Observed;
 use crate::plan::Plan;
 use crate::render::{Page, json, markdown, text};
@@ -36,7 +36,7 @@ pub fn save(file: &Path, plan: &Plan, observed: &Observed, session: &Session) ->
         say_error(&format!("the plan is not saved: it has more than {most} MiB"), Some("apply the manifest itself"));
         return None;
     }
-    if let Err(error) = host::write_output(file, saved.as_bytes(), MODE) {
+    if let Err(error) = Handed::at(file, saved.as_bytes(), MODE).and_then(|plan| host::hand_out(&[plan], None)) {
         say_error(&format!("the plan is not saved: {error}"), error.hint());
         return None;
     }

@@ -108,12 +108,6 @@ pub enum ExportError {
         /// The names that it holds.
         names: Vec<String>,
     },
-    /// No file name.
-    #[error("{} does not end in the name of a file", path.display())]
-    Nameless {
-        /// As given.
-        path: PathBuf,
-    },
     /// Other files stand in the way.
     #[error("{} {} there already, and would be lost", list(paths), if paths.len() == 1 { "is" } else { "are" })]
     Taken {
@@ -150,7 +144,6 @@ impl ExportError {
             Self::OtherName { names, .. } => {
                 Some(format!("it holds {}; more names go under `server.sans`", names.join(", ")))
             }
-            Self::Nameless { .. } => Some("--out FILE".to_owned()),
             Self::Taken { .. } => Some("--force replaces it; or give another place by --out".to_owned()),
             Self::NotAFile { .. } | Self::EncryptedKey { .. } | Self::Other(_) => None,
         }

@@ -1,6 +1,7 @@
 //! Small sets of files in folders that a person named on the command line: all of them are put in place, or none.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::error::{FileCause, FileError};
@@ -16,14 +17,21 @@ pub struct Handed<'a> {
     /// Its folder, which must exist.
     pub folder: &'a Path,
     /// Its name there.
-    pub name: &'a str,
+    pub name: &'a OsStr,
     /// What it holds.
     pub bytes: &'a [u8],
     /// Its permission bits.
     pub mode: u32,
 }
 
-impl Handed<'_> {
+impl<'a> Handed<'a> {
+    /// At the path that a person named.
+    pub fn at(path: &'a Path, bytes: &'a [u8], mode: u32) -> Result<Self, FileError> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let name = path.file_name().ok_or_else(|| FileError::new(path, FileCause::NotAFile(FileKind::Folder)))?;
+        Ok(Self { folder, name, bytes, mode })
+    }
+
     fn path(&self) -> PathBuf {
         Path::new("/").join(self.name)
     }
@@ -143,4 +151,45 @@ fn replace<'r>(
         root.keep(step)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    type Checked = Result<(), Box<dyn std::error::Error>>;
+
+    #[test]
+    fn a_file_appears_or_is_replaced_whole() -> Checked {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("plan");
+        for text in ["one", "another"] {
+            hand_out(&[Handed::at(&path, text.as_bytes(), 0o600)?], None)?;
+            assert_eq!(fs::read_to_string(&path)?, text);
+            assert_eq!(fs::metadata(&path)?.permissions().mode() & 0o7777, 0o600);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
+        }
+        assert_eq!(fs::read_dir(folder.path())?.count(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_no_file_stays() -> Checked {
+        let folder = tempfile::tempdir()?;
+        fs::write(folder.path().join("target"), "kept")?;
+        symlink("target", folder.path().join("link"))?;
+        fs::create_dir(folder.path().join("folder"))?;
+        for (name, what) in [("link", "symlink"), ("folder", "folder"), ("..", "folder"), ("none/plan", "No such")] {
+            let path = folder.path().join(name);
+            let handed = Handed::at(&path, b"new", 0o600).and_then(|file| hand_out(&[file], None));
+            let error = handed.err().ok_or("written")?;
+            assert!(error.to_string().contains(what), "{name}: {error}");
+        }
+        assert_eq!(fs::read_to_string(folder.path().join("target"))?, "kept");
+        assert_eq!(fs::read_dir(folder.path())?.count(), 3);
+        Ok(())
+    }
 }

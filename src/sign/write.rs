@@ -16,7 +16,9 @@ pub fn write(ca: &Ca, signed: &[Signed]) -> Result<(), SignError> {
     let certificates =
         signed.iter().filter_map(|one| Some((one.path.parent()?, format!("{}.pem", one.party), &one.pem)));
     let named: Vec<_> = bundles.chain(certificates).collect();
-    let files: Vec<Handed> =
-        named.iter().map(|(folder, name, pem)| Handed { folder, name, bytes: pem.as_bytes(), mode: MODE }).collect();
+    let files: Vec<Handed> = named
+        .iter()
+        .map(|(folder, name, pem)| Handed { folder, name: name.as_ref(), bytes: pem.as_bytes(), mode: MODE })
+        .collect();
     Ok(hand_out(&files, None)?)
 }
