@@ -155,7 +155,7 @@ fn what_stands_there_is_replaced_by_force_alone() {
     // A link is not followed, not even by force.
     symlink("/etc/passwd", site.folder().join("link")).unwrap();
     let refused = export(&site, "ci", ["--format", "context", "--out", "link", "--force"]).exits(1);
-    assert!(refused.stderr.contains("is in the way: a symlink"), "{refused}");
+    assert!(refused.stderr.contains("is a symlink, not a regular file"), "{refused}");
     for out in ["no/such/folder/here", "/dev/null/x", "..", "/"] {
         let before = Tree::read(site.folder());
         export(&site, "ci", ["--format", "context", "--out", out, "--force"]).exits(1);

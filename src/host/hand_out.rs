@@ -48,7 +48,7 @@ impl<'a> Handed<'a> {
         match root.look(&path)? {
             None => Ok(Replaced::Nothing),
             Some((FileKind::File, found)) => Ok(Replaced::File(found.stamp)),
-            Some((kind, _)) => Err(root.refuse(&path, FileCause::InTheWay(kind))),
+            Some((kind, _)) => Err(root.refuse(&path, FileCause::NotAFile(kind))),
         }
     }
 }

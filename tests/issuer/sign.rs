@@ -138,7 +138,7 @@ fn all_are_signed_or_none() {
     // The second folder can't be written in.
     put(&bench.ca.path("client.ci.csr"), text.as_bytes());
     symlink("/dev/null", bench.ca.path("out/client.ci.pem")).unwrap();
-    bench.refuses(&["--out", "out", "server.csr", "client.ci.csr"], "is in the way: a symlink");
+    bench.refuses(&["--out", "out", "server.csr", "client.ci.csr"], "is a symlink, not a regular file");
     fs::remove_file(bench.ca.path("out/client.ci.pem")).unwrap();
     bench.sign(["--out", "out", "server.csr", "client.ci.csr"]).ok();
     // Again: what stands there is replaced.
