@@ -14,7 +14,8 @@ use super::support::{Dockseal, Host, Network, Ran, cache, put};
 
 /// The collection's source.
 pub const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/ansible");
-const LIMIT: Duration = Duration::from_secs(300);
+// The first run of ansible-test waits for a package index.
+const LIMIT: Duration = Duration::from_secs(900);
 
 /// A folder that is the home and the working folder of whoever runs Ansible.
 pub struct Control {
