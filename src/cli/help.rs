@@ -33,9 +33,9 @@ Examples:
   dockseal plan --format markdown host.yaml       for a comment in a pull request
   dockseal plan --now 2027-06-01T00:00:00Z        what will be due then?
   dockseal plan --root /mnt/image host.yaml       an image that is mounted there
-  sudo dockseal plan --out plan.json              save it for review; then: sudo dockseal apply plan.json
-  dockseal plan --facts facts.json host.yaml      a host that was observed: no root, no Docker, anywhere
-  dockseal plan --from old.yaml host.yaml         what this change of the manifest does; no host at all
+  sudo dockseal plan --out plan.json              for review; then: dockseal apply plan.json
+  dockseal plan --facts facts.json host.yaml      an observed host; no root, no Docker
+  dockseal plan --from old.yaml host.yaml         what a change of the manifest does
 
 Exit codes: 0 in sync, 1 error, 2 changes are pending.
 Without root it compares what may be read, and says what may not.";
@@ -56,10 +56,11 @@ Examples:
   sudo dockseal apply                             this host, /etc/dockseal/host.yaml
   sudo dockseal apply --quiet                     for cron: speaks only of changes and failures
   dockseal apply --root demo host.yaml            rehearse in a folder
-  sudo dockseal apply plan.json                   what `plan --out plan.json` showed, and nothing else
+  sudo dockseal apply plan.json                   what `plan --out plan.json` showed
 
-A saved plan is carried out if a plan made afresh is still the same, for the time that it was made for. It is refused
-after 30 days, on another machine or root, and where the host, or what is due by now, is another: with a diff.
+A saved plan is carried out if a plan made afresh is the same, for the time that it was made for.
+It is refused after 30 days, on another machine or root, and where the host, or what is due by
+now, is another: with a diff.
 
 Exit codes: 0 done or nothing to do, 1 error and the host is as it was,
 2 something was changed (only with --detailed-exitcode), 3 error and the host could not be put back.";
@@ -86,7 +87,8 @@ Examples:
   sudo dockseal import > host.yaml                this host; then: sudo dockseal plan host.yaml
   dockseal import --root /mnt/image > host.yaml   an image that is mounted there
 
-Exit codes: 0 a manifest was printed, 1 error. What was not understood is a comment, and a note on stderr.
+Exit codes: 0 a manifest was printed, 1 error.
+What was not understood is a comment, and a note on stderr.
 A host without TLS gets a manifest to begin with.";
 
 /// `dockseal status --help`
@@ -94,10 +96,11 @@ pub const STATUS: &str = "\
 Examples:
   sudo dockseal status                            this host, /etc/dockseal/host.yaml
   dockseal status --root demo host.yaml           a rehearsal
-  dockseal status --format json                   for programs; `dockseal schema status` describes it
-  dockseal status --format prometheus             for node_exporter; see the README for the cron line
+  dockseal status --format json                   for programs; see `dockseal schema status`
+  dockseal status --format prometheus             for node_exporter; README has the cron line
 
-Exit codes: 0 it could be told, 1 error. Drift is told and is no error: for that, ask `dockseal plan`.";
+Exit codes: 0 it could be told, 1 error.
+Drift is told and is no error: for that, ask `dockseal plan`.";
 
 /// `dockseal sign --help`
 pub const SIGN: &str = "\
@@ -116,7 +119,8 @@ Examples:
   dockseal client export ci --format env --out ~/build-01 >> ~/.profile
 
 Exit codes: 0 done, 1 error and nothing was written.
-Hand it over by a way that only the client can read, and delete your copy. After a renewal, export anew with --force.";
+Hand it over by a way that only the client can read, and delete your copy.
+After a renewal, export anew with --force.";
 
 /// `dockseal schema --help`
 pub const SCHEMA: &str = "\
@@ -143,3 +147,15 @@ Examples:
   dockseal man > /usr/local/share/man/man1/dockseal.1
   dockseal man apply > /usr/local/share/man/man1/dockseal-apply.1
   dockseal man client export > /usr/local/share/man/man1/dockseal-client-export.1";
+
+#[cfg(test)]
+mod tests {
+    /// clap breaks a longer line, and a table of examples falls apart.
+    #[test]
+    fn no_line_is_broken() {
+        let texts = include_str!("help.rs").lines().take_while(|line| !line.starts_with("#[cfg(test)]"));
+        let wide = texts.filter(|line| !line.starts_with("//") && line.trim_end_matches("\";").chars().count() > 100);
+        let wide: Vec<&str> = wide.collect();
+        assert_eq!(wide, [] as [&str; 0]);
+    }
+}
