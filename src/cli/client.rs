@@ -1,12 +1,12 @@
 //! `dockseal client export`: what a person hands to a client.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::arguments::{Client, ClientExport as Arguments, ExportFormat};
 use super::session::Session;
 use super::{Exit, print, say_error};
-use crate::export::{Address, Bundle, ExportError, address, context, find};
+use crate::export::{Bundle, ExportError, address, context, find};
 use crate::host::{Handed, absolute, hand_out, would_replace};
 use crate::render::{shell, text};
 
@@ -34,25 +34,26 @@ fn export(arguments: &Arguments, session: &Session) -> Result<String, ExportErro
     let (desired, name) = (&session.desired, &arguments.name);
     find(desired, name)?;
     let address = address(desired, arguments.host.as_ref())?;
-    if arguments.format == ExportFormat::Env {
-        let own = || session.root.place(&desired.layout.client(name));
-        let folder = absolute(&arguments.out.clone().unwrap_or_else(own))?;
-        return Ok(shell::environment(&address.to_string(), &folder));
-    }
-    let bundle = Bundle::read(&session.root, desired, name, session.now)?;
-    let usual = format!("{}-{name}", desired.host);
-    let (path, uses) = match arguments.format {
+    let read = || Bundle::read(&session.root, desired, name, session.now);
+    let place = |usual: &str| arguments.out.clone().unwrap_or_else(|| format!("{}-{name}{usual}", desired.host).into());
+    let (path, bundle, uses) = match arguments.format {
         ExportFormat::Context => {
-            let path = arguments.out.clone().unwrap_or_else(|| PathBuf::from(format!("{usual}.dockercontext")));
-            write_context(arguments, &path, &bundle, &desired.host, &address)?;
+            let (path, bundle) = (place(".dockercontext"), read()?);
+            let archive = context(&bundle, &desired.host, &address)?;
+            put(arguments, &[Handed::at(&path, &archive, KEY)?])?;
             let uses = format!("docker context import {} {}", context_name(&desired.host), shell::path(&path));
-            (path, vec![uses])
+            (path, bundle, uses)
         }
-        ExportFormat::Dir | ExportFormat::Env => {
-            let path = arguments.out.clone().unwrap_or_else(|| PathBuf::from(usual));
+        ExportFormat::Dir => {
+            let (path, bundle) = (place(""), read()?);
             write_folder(arguments, &path, &bundle)?;
-            let lines = shell::environment(&address.to_string(), &absolute(&path)?);
-            (path, lines.lines().map(str::to_owned).collect())
+            let uses = shell::environment(&address.to_string(), &absolute(&path)?);
+            (path, bundle, uses)
+        }
+        ExportFormat::Env => {
+            let own = || session.root.place(&desired.layout.client(name));
+            let folder = absolute(&arguments.out.clone().unwrap_or_else(own))?;
+            return Ok(shell::environment(&address.to_string(), &folder));
         }
     };
     Ok(text::exported(name, &path, &bundle.facts, session.now, &uses))
@@ -61,17 +62,6 @@ fn export(arguments: &Arguments, session: &Session) -> Result<String, ExportErro
 /// The first label of the host's name, which is how people call it.
 fn context_name(host: &str) -> &str {
     host.split('.').next().unwrap_or(host)
-}
-
-fn write_context(
-    arguments: &Arguments,
-    path: &Path,
-    bundle: &Bundle,
-    host: &str,
-    address: &Address,
-) -> Result<(), ExportError> {
-    let archive = context(bundle, host, address)?;
-    put(arguments, &[Handed::at(path, &archive, KEY)?])
 }
 
 fn write_folder(arguments: &Arguments, folder: &Path, bundle: &Bundle) -> Result<(), ExportError> {

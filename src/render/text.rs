@@ -219,9 +219,9 @@ pub fn signed(whose: &str, path: &Path, facts: &CertFacts, now: OffsetDateTime) 
 }
 
 /// What was written for a client, and the commands that use it.
-pub fn exported(name: &str, path: &Path, facts: &CertFacts, now: OffsetDateTime, uses: &[String]) -> String {
+pub fn exported(name: &str, path: &Path, facts: &CertFacts, now: OffsetDateTime, uses: &str) -> String {
     let mut page = certificate(&format!("client.{name}"), path, facts, now);
-    for command in uses {
+    for command in uses.lines() {
         add_detail(&mut page, command);
     }
     page.into_text()
