@@ -392,6 +392,7 @@ END
     host.sh("touch /root/stop").ok();
     let log = host.read("/root/log");
     let good = log.lines().filter(|line| line.ends_with(" ok")).count();
+    assert!(good > 20, "{log}");
     println!("{}: {good} requests answered; without an answer for: {}", host.suite().name(), gaps.join(", "));
     host.dockseal(["plan"]).ok();
 }
