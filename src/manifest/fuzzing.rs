@@ -67,7 +67,7 @@ pub fn check_against_schema(text: &[u8], is_accepted: bool) {
     static SCHEMAS: OnceLock<Option<[(Value, Validator); 2]>> = OnceLock::new();
     let Ok(document) = load::load(text, true) else { return assert!(!is_accepted) };
     let schemas = SCHEMAS.get_or_init(|| {
-        let published: Value = serde_json::from_str(&schema::text()).ok()?;
+        let published: Value = serde_json::from_str(schema::TEXT).ok()?;
         let mut options = jsonschema::draft202012::options().should_validate_formats(true);
         let validator = options.build(&published).ok()?;
         for (name, check) in schema::SCALARS {

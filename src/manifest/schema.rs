@@ -1,7 +1,6 @@
-//! The JSON schema (draft 2020-12): the published text, generated from the types, and the stricter form of it that is
-//! used at run time, where each scalar is checked by its own `parse` too.
+//! The JSON schema (draft 2020-12): the published text, generated from the types and checked in, and the stricter form of it
+//! that is used at run time, where each scalar is checked by its own `parse` too.
 
-use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
@@ -11,9 +10,10 @@ use super::name::{ClientName, DnsName, SanAddress};
 use super::scalar::{AbsolutePath, Lifetime, ScalarError, Timeout};
 use super::subject::{CommonName, Country, CredentialName, Email, EnvironmentName, OrganizationText, PlaceText};
 use super::unit::{DropInName, UnitName};
-use super::{Manifest, PassphraseSource};
+use super::PassphraseSource;
 
 /// Names the schema; nothing is fetched from it.
+#[cfg(test)]
 const ID: &str = "urn:dockseal:manifest:1";
 
 /// In front of a scalar's name, where it is the format of a text.
@@ -47,24 +47,13 @@ pub(super) const SCALARS: [(&str, Check); 18] = [
     ("UnitName", |text| UnitName::parse(text).err()),
 ];
 
-/// The published schema as text, with a newline at its end. The same bytes each time.
-pub fn text() -> String {
-    format!("{:#}\n", published())
-}
-
-fn published() -> Value {
-    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Manifest>().to_value();
-    forget_null_defaults(&mut schema);
-    if let Some(root) = schema.as_object_mut() {
-        root.insert("$id".to_owned(), ID.into());
-    }
-    schema.sort_all_objects();
-    schema
-}
+/// The published schema. A test holds it to the types; what generates it need not be in the program.
+pub const TEXT: &str = include_str!("../../schema/manifest.schema.json");
 
 /// The published schema, and beyond it what no regular expression can say.
 pub(super) fn strict() -> Value {
-    let mut schema = published();
+    // One that is no JSON would refuse every manifest.
+    let mut schema = serde_json::from_str(TEXT).unwrap_or_else(|_| json!({"enum": []}));
     for_each_object(&mut schema, &mut |object| {
         // Cross-field checks find these with better places.
         object.remove("uniqueItems");
@@ -106,7 +95,21 @@ fn words(branches: &[Value]) -> Option<Value> {
     branches.iter().map(|branch| branch.get("const").cloned()).collect::<Option<Vec<_>>>().map(Value::Array)
 }
 
+/// What the types say, as it is published: the same bytes each time.
+#[cfg(test)]
+pub fn generated() -> String {
+    let settings = schemars::generate::SchemaSettings::draft2020_12();
+    let mut schema = settings.into_generator().into_root_schema_for::<super::Manifest>().to_value();
+    forget_null_defaults(&mut schema);
+    if let Some(root) = schema.as_object_mut() {
+        root.insert("$id".to_owned(), ID.into());
+    }
+    schema.sort_all_objects();
+    format!("{schema:#}\n")
+}
+
 /// An optional field has no default value; `null` is not even allowed.
+#[cfg(test)]
 fn forget_null_defaults(schema: &mut Value) {
     for_each_object(schema, &mut |object| {
         if object.get("default").is_some_and(Value::is_null) {

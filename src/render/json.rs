@@ -163,17 +163,6 @@ pub fn plan(plan: &Plan) -> String {
     pretty(&json)
 }
 
-/// The schema of what [`plan`] gives, draft 2020-12.
-pub fn schema() -> String {
-    schema_of::<JsonPlan>()
-}
-
-/// The schema of what a type serializes to, draft 2020-12.
-pub(super) fn schema_of<T: JsonSchema>() -> String {
-    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
-    pretty(&settings.into_generator().into_root_schema_for::<T>())
-}
-
 /// Pretty, with a newline at the end, and nothing in it that a terminal obeys.
 pub fn pretty(value: &impl Serialize) -> String {
     // These types have string keys and finite numbers alone, so that this can't fail.

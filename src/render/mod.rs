@@ -3,7 +3,6 @@
 pub mod diagnostic;
 pub mod diff;
 mod elsewhere;
-pub mod facts;
 pub mod json;
 pub mod log;
 pub mod markdown;

@@ -16,7 +16,7 @@ use super::json::{JsonError, JsonReason, JsonRotation, JsonWaiting};
 use super::words;
 use crate::plan::{Action, Moment};
 
-pub use json::{json, schema};
+pub use json::json;
 pub use prometheus::prometheus;
 pub use text::text;
 
