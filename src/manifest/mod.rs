@@ -45,9 +45,9 @@ pub use issuer::{Issuer, IssuerCommand};
 pub use name::{ClientName, DnsName};
 pub use problem::{Code, Problem, Problems};
 pub use scalar::{AbsolutePath, Lifetime, Timeout};
+pub use schema::TEXT as SCHEMA;
 #[cfg(test)]
 pub use schema::generated as generated_schema;
-pub use schema::TEXT as SCHEMA;
 pub use text::MOST_BYTES;
 pub use unit::{DropInName, UnitName};
 

@@ -4,13 +4,13 @@
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
+use super::PassphraseSource;
 use super::endpoint::Endpoint;
 use super::issuer::{self, CommandWord};
 use super::name::{ClientName, DnsName, SanAddress};
 use super::scalar::{AbsolutePath, Lifetime, ScalarError, Timeout};
 use super::subject::{CommonName, Country, CredentialName, Email, EnvironmentName, OrganizationText, PlaceText};
 use super::unit::{DropInName, UnitName};
-use super::PassphraseSource;
 
 /// Names the schema; nothing is fetched from it.
 #[cfg(test)]
