@@ -157,7 +157,7 @@ impl Issuer {
         let mut files = Vec::with_capacity(2 * pairs.len());
         for (((change, issue), bearer), certificate) in pairs.into_iter().zip(certificates) {
             if let (Bearer::Made { pem, .. }, IssueKey::New { path, seen }) = (bearer, &issue.key) {
-                files.push(Write::secret(path, pem, seen.map(|seen| seen.stamp)));
+                files.push(Write::secret(path, pem, seen.as_ref().map(|seen| seen.stamp)));
             }
             files.extend(old_copy(apply, change, issue.keeps_old.as_deref())?);
             files.push(Write::public(change, certificate));
@@ -174,7 +174,7 @@ impl Issuer {
     ) -> Result<(), Cause> {
         if let IssueKey::New { path, seen } = &issue.key {
             let pem = ca_key_pem(&key, passphrase)?;
-            self.ca_files.push(Write::secret(path, pem, seen.map(|seen| seen.stamp)));
+            self.ca_files.push(Write::secret(path, pem, seen.as_ref().map(|seen| seen.stamp)));
         }
         let authority = Authority::create(&issue.spec, key, apply.now)?;
         let pem = authority.certificate().to_pem();
@@ -245,7 +245,7 @@ pub fn new_ca(
     let key = match &issue.key {
         IssueKey::New { path, seen } => {
             let key = PrivateKey::generate(issue.spec.key)?;
-            files.push(Write::secret(path, ca_key_pem(&key, passphrase)?, seen.map(|seen| seen.stamp)));
+            files.push(Write::secret(path, ca_key_pem(&key, passphrase)?, seen.as_ref().map(|seen| seen.stamp)));
             key
         }
         IssueKey::Kept(path) | IssueKey::Request(path) => read_key(apply.root, path, passphrase)?,

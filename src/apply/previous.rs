@@ -176,13 +176,13 @@ impl Previous {
 
 /// What a change does that brings no new bytes.
 fn exchanged<'a>(root: &Root, change: &'a Change) -> Result<Option<Exchanged<'a>>, Cause> {
-    let (path, Some(seen)) = (change.path.as_path(), change.seen) else { return Ok(None) };
+    let (path, Some(seen)) = (change.path.as_path(), change.seen.as_deref()) else { return Ok(None) };
     let stays = |mode| -> Result<Option<New>, Cause> {
         let old = read(root, path)?;
         Ok(Some(New::of(&old.0, mode)))
     };
     let (before, after) = match &change.after {
-        After::Mode(mode) | After::SameBytes(mode) => (Old::kept(seen), stays(*mode)?),
+        After::Mode(mode) | After::SameBytes(mode) => (Old::kept(*seen), stays(*mode)?),
         After::Gone => (Old::read(root, path)?, None),
         After::Certificate(_)
         | After::Request(_)

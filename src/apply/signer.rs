@@ -91,7 +91,7 @@ impl Signer<'_> {
             IssueKey::New { path, seen } => {
                 let key = PrivateKey::generate(issue.spec.key)?;
                 let public = key.public_key().clone();
-                files.push(Write::secret(path, key.to_pem()?, seen.map(|seen| seen.stamp)));
+                files.push(Write::secret(path, key.to_pem()?, seen.as_ref().map(|seen| seen.stamp)));
                 (Request::write(&issue.spec, key)?, public)
             }
             IssueKey::Kept(path) => {

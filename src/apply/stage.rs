@@ -98,13 +98,15 @@ impl Stager<'_, '_> {
             let mut new = Vec::with_capacity(piece.len());
             let keys = copied_keys(self.root, piece)?;
             for change in piece {
-                let before = change.seen.map(|seen| seen.stamp);
+                let before = change.before();
                 if let Some(key) = keys.get(&change.path) {
                     new.push(NewFile { path: &change.path, bytes: key, mode: SECRET_MODE, before });
                     continue;
                 }
                 let (text, mode) = match &change.after {
-                    After::Text { after, .. } => (after.as_str(), change.seen.map_or(PUBLIC_MODE, |seen| seen.mode)),
+                    After::Text { after, .. } => {
+                        (after.as_str(), change.seen.as_ref().map_or(PUBLIC_MODE, |seen| seen.mode))
+                    }
                     After::CopyOfCa => (ca_pem.ok_or_else(|| Cause::Gone(change.path.clone()))?, PUBLIC_MODE),
                     _ => continue,
                 };
@@ -146,7 +148,7 @@ impl<'a> Copies<'a> {
                 continue;
             }
             if let (Some(pem), Some(change)) = (self.pem, self.ahead.remove(folder)) {
-                let before = change.seen.map(|seen| seen.stamp);
+                let before = change.before();
                 new.push(NewFile { path: &change.path, bytes: pem.as_bytes(), mode: PUBLIC_MODE, before });
                 self.written.insert(&change.path);
             }

@@ -129,11 +129,11 @@ impl<'r> Transaction<'r> {
     /// Stages what a change does to a file that stands there; new files come by [`Transaction::write_all`].
     pub fn stage(&mut self, change: &Change) -> Result<(), Cause> {
         let path = &change.path;
-        let before = change.seen.map(|seen| seen.stamp);
+        let before = change.before();
         match &change.after {
             After::Mode(mode) => {
-                let seen = change.seen.ok_or_else(|| Cause::Gone(path.clone()))?;
-                self.change_mode(path, seen, *mode);
+                let seen = change.seen.as_deref().ok_or_else(|| Cause::Gone(path.clone()))?;
+                self.change_mode(path, *seen, *mode);
             }
             // A file of ours with the same bytes takes its place: whoever owned the old one has lost it.
             After::SameBytes(mode) => match self.root.read(path, FILE_LIMIT)? {

@@ -26,7 +26,7 @@ impl Write {
             path: change.path.clone(),
             bytes: Zeroizing::new(pem.into_bytes()),
             mode: PUBLIC_MODE,
-            before: change.seen.map(|seen| seen.stamp),
+            before: change.before(),
         }
     }
 

@@ -110,7 +110,7 @@ fn differences(plan: &Plan, told: &Told, seal: &Seal, lines: &mut Lines) {
     for change in &plan.changes {
         lines.blank();
         lines.0.push(format!("  {} {}  {}", symbol(change.action), change.resource, change.path.display()));
-        for reason in &change.reasons {
+        for reason in &*change.reasons {
             lines.add("      ", &words::reason(reason));
         }
         for why in why(change, told, seal) {

@@ -87,9 +87,14 @@ pub struct Orphan {
 pub struct Certificates {
     pub ca: ObservedCa,
     pub server: ObservedLeaf,
-    pub clients: Vec<ObservedClient>,
+    #[expect(clippy::vec_box, reason = "as in `Observed`")]
+    pub clients: Vec<Box<ObservedClient>>,
     pub orphans: Vec<Orphan>,
 }
+
+/// Clients that are read together. Their facts go into boxes of the thread that asked: the memory of the others, which end, is
+/// used by nothing else.
+const PIECE: usize = 128;
 
 /// Reads them all, on all cores.
 pub fn read(source: &Source, desired: &Desired, places: &mut Places) -> Result<Certificates, ObserveError> {
@@ -117,7 +122,11 @@ pub fn read(source: &Source, desired: &Desired, places: &mut Places) -> Result<C
     let reader = Reader { source, layout, all: &all, trusted, original, barred: Mutex::default() };
     // Before the clients: the names of ten thousand folders are many, and gone again before there is more to hold.
     let strangers = reader.strangers(desired)?;
-    let clients = on_all_cores(&desired.clients, Cost::Small, |client| reader.client(client))?;
+    let mut clients = Vec::with_capacity(desired.clients.len());
+    for piece in desired.clients.chunks(PIECE) {
+        let read = on_all_cores(piece, Cost::Small, |client| reader.client(client))?;
+        clients.extend(read.into_iter().map(Box::new));
+    }
     let mut barred = reader.barred.lock().map(|mut barred| std::mem::take(&mut *barred)).unwrap_or_default();
     barred.sort_by(|a, b| a.path.cmp(&b.path));
     for distrust in &barred {

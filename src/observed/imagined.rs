@@ -170,7 +170,7 @@ impl<'a> Imagined<'a> {
         })
     }
 
-    fn client(&self, name: &str, source: &KeySource, new: &Desired) -> ObservedClient {
+    fn client(&self, name: &str, source: &KeySource, new: &Desired) -> Box<ObservedClient> {
         let layout = &new.layout;
         let (key, request) = match source {
             KeySource::Host => (Some(self.key(layout.client_key(name))), None),
@@ -181,7 +181,7 @@ impl<'a> Imagined<'a> {
             _ => None,
         });
         let leaf = ObservedLeaf { certificate: self.leaf(layout.client_certificate(name), new), key };
-        ObservedClient { name: name.to_owned(), leaf, ca, old: None, request }
+        Box::new(ObservedClient { name: name.to_owned(), leaf, ca, old: None, request })
     }
 
     fn orphans(&self, new: &Desired) -> Vec<Orphan> {

@@ -25,7 +25,7 @@ use certificate::Certificates;
 use facts::{Facts, Lack};
 use place::{Places, Source};
 
-pub use crate::host::{Attributes, Distrust, Why};
+pub use crate::host::{Attributes, Distrust, Stamp, Why};
 pub use caller::Authorities;
 pub use certificate::{KeyFacts, LeafFacts, ObservedCa, ObservedClient, ObservedLeaf, Orphan};
 pub use imagined::Written;
@@ -49,7 +49,8 @@ pub struct Observed {
     /// The server's files.
     pub server: ObservedLeaf,
     /// The clients' files, in the order of the manifest.
-    pub clients: Vec<ObservedClient>,
+    #[expect(clippy::vec_box, reason = "a thousand in one piece leave a hole that nothing fits into")]
+    pub clients: Vec<Box<ObservedClient>>,
     /// Folders of clients that the manifest does not name.
     pub orphans: Vec<Orphan>,
     /// What waits for a signature elsewhere; `None` where nothing is signed elsewhere.

@@ -39,13 +39,7 @@ impl Draft {
         if reasons.is_empty() {
             return;
         }
-        self.changes.push(Change {
-            resource,
-            action: Action::Update,
-            path: seen.path.clone(),
-            reasons,
-            after: if is_ours { After::Mode(wanted.mode) } else { After::SameBytes(wanted.mode) },
-            seen: Some(found),
-        });
+        let after = if is_ours { After::Mode(wanted.mode) } else { After::SameBytes(wanted.mode) };
+        self.changes.push(Change::of(seen, resource, Action::Update, reasons, after));
     }
 }

@@ -151,14 +151,13 @@ fn create(desired: &Desired, observed: &Observed, now: OffsetDateTime, draft: &m
     let spec = desired.ca.spec_of(desired.ca.rotation.generation);
     let issue = issue(spec, key, now);
     let not_after = issue.not_after;
-    draft.changes.push(Change {
-        resource: Resource::CaCertificate,
-        action: Action::Create,
-        path: observed.ca.certificate.path.clone(),
-        reasons: vec![Reason::Missing],
-        after: After::Certificate(Box::new(issue)),
-        seen: None,
-    });
+    draft.changes.push(Change::of(
+        &observed.ca.certificate,
+        Resource::CaCertificate,
+        Action::Create,
+        vec![Reason::Missing],
+        After::Certificate(Box::new(issue)),
+    ));
     draft.change_attributes(Resource::CaKey, key, attributes::SECRET, observed);
     Some(Signer { place: None, not_after, changes_bundle: true, takes_over: None, is_cut_off: false })
 }
@@ -166,11 +165,7 @@ fn create(desired: &Desired, observed: &Observed, now: OffsetDateTime, draft: &m
 /// A CA that is made: over a key that nothing was signed with yet, or a new one.
 pub fn issue(spec: std::sync::Arc<CertSpec>, key: &Seen<KeyFacts>, now: OffsetDateTime) -> Issue {
     let not_after = now + spec.valid_for;
-    let key = if key.is_missing() {
-        IssueKey::New { path: key.path.clone(), seen: None }
-    } else {
-        IssueKey::Kept(key.path.clone())
-    };
+    let key = if key.is_missing() { IssueKey::new_in(key) } else { IssueKey::Kept(key.path.clone()) };
     Issue { spec, key, before: None, keeps_old: None, not_after }
 }
 

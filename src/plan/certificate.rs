@@ -126,25 +126,24 @@ impl<'a> Comparison<'a> {
         let issue_key = match (source, &leaf.key) {
             (KeySource::Request(path), _) => IssueKey::Request(path.clone()),
             (KeySource::Host, Some(key)) if self.keeps_key(spec, key, &reasons) => IssueKey::Kept(key.path.clone()),
-            (KeySource::Host, Some(key)) => IssueKey::New { path: key.path.clone(), seen: key.attributes },
+            (KeySource::Host, Some(key)) => IssueKey::new_in(key),
             // A key that belongs on the host is always looked for.
             (KeySource::Host, None) => return false,
         };
-        let is_new = certificate.is_missing();
-        self.draft.changes.push(Change {
+        let action = if certificate.is_missing() { Action::Create } else { Action::Replace };
+        self.draft.changes.push(Change::of(
+            certificate,
             resource,
-            action: if is_new { Action::Create } else { Action::Replace },
-            path: certificate.path.clone(),
+            action,
             reasons,
-            after: After::Certificate(Box::new(Issue {
+            After::Certificate(Box::new(Issue {
                 spec: Arc::clone(spec),
                 key: issue_key,
                 before: certificate.present().map(|found| Box::new(found.facts.clone())),
                 keeps_old: client.and_then(|client| self.keeps_old(client)),
                 not_after: self.yardstick.end_of(spec),
             })),
-            seen: certificate.attributes,
-        });
+        ));
         true
     }
 
@@ -194,36 +193,16 @@ impl<'a> Comparison<'a> {
             Found::Unusable(why) => (Action::Update, Reason::Unreadable { why: why.clone() }),
             Found::Present(_) => (Action::Update, Reason::CopyDiffers),
         };
-        self.draft.changes.push(Change {
-            resource,
-            action,
-            path: copy.path.clone(),
-            reasons: vec![reason],
-            after: After::CopyOfCa,
-            seen: copy.attributes,
-        });
+        self.draft.changes.push(Change::of(copy, resource, action, vec![reason], After::CopyOfCa));
     }
 
     /// Its files go; the reason says until when dockerd would still accept the certificate.
     fn orphan(&mut self, orphan: &Orphan) {
         let reason = Reason::NotInManifest { accepted_until: orphan.accepted_until().map(Moment) };
         let name = || orphan.name.clone();
-        self.remove(Resource::ClientCertificate(name()), &orphan.certificate, reason);
-        self.remove(Resource::ClientKey(name()), &orphan.key, Reason::GoesWithClient);
-        self.remove(Resource::ClientCa(name()), &orphan.ca, Reason::GoesWithClient);
-        self.remove(Resource::ClientOldCertificate(name()), &orphan.old, Reason::GoesWithClient);
-    }
-
-    fn remove<T>(&mut self, resource: Resource, file: &Seen<T>, reason: Reason) {
-        if file.attributes.is_some() {
-            self.draft.changes.push(Change {
-                resource,
-                action: Action::Delete,
-                path: file.path.clone(),
-                reasons: vec![reason],
-                after: After::Gone,
-                seen: file.attributes,
-            });
-        }
+        self.draft.remove(Resource::ClientCertificate(name()), &orphan.certificate, reason);
+        self.draft.remove(Resource::ClientKey(name()), &orphan.key, Reason::GoesWithClient);
+        self.draft.remove(Resource::ClientCa(name()), &orphan.ca, Reason::GoesWithClient);
+        self.draft.remove(Resource::ClientOldCertificate(name()), &orphan.old, Reason::GoesWithClient);
     }
 }

@@ -1,5 +1,6 @@
 //! One difference between what the host shall be and what it is: which thing, what happens to it, and why.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::reason::Reason;
-use crate::observed::Attributes;
+use crate::observed::{Attributes, Seen, Stamp};
 use crate::pki::{CertFacts, CertSpec, Certificate, Fingerprint};
 
 /// One difference.
@@ -20,11 +21,29 @@ pub struct Change {
     /// The file; for a service its unit's fragment or name.
     pub path: PathBuf,
     /// Why; never empty.
-    pub reasons: Vec<Reason>,
+    pub reasons: Cow<'static, [Reason]>,
     /// What stands there afterwards.
     pub after: After,
     /// The file as it was seen; `None` where there was none. A file that is another by the time of writing stops the apply.
-    pub seen: Option<Attributes>,
+    /// In a box, as first runs have none.
+    pub seen: Option<Box<Attributes>>,
+}
+
+/// Why most of a first run changes.
+const MISSING: &[Reason] = &[Reason::Missing];
+
+impl Change {
+    /// Of a file.
+    pub fn of<T>(file: &Seen<T>, resource: Resource, action: Action, reasons: Vec<Reason>, after: After) -> Self {
+        let reasons = if reasons == MISSING { Cow::Borrowed(MISSING) } else { Cow::Owned(reasons) };
+        let seen = file.attributes.map(Box::new);
+        Self { resource, action, path: file.path.clone(), reasons, after, seen }
+    }
+
+    /// What stood there, for noticing another file.
+    pub fn before(&self) -> Option<Stamp> {
+        self.seen.as_ref().map(|seen| seen.stamp)
+    }
 }
 
 /// The things that a plan speaks of.
@@ -243,13 +262,20 @@ pub enum IssueKey {
     New {
         /// Where it is stored.
         path: PathBuf,
-        /// The key file that it replaces, as it was seen.
-        seen: Option<Attributes>,
+        /// The key file that it replaces, as it was seen. In a box, as first runs have none.
+        seen: Option<Box<Attributes>>,
     },
     /// The one at this path stays.
     Kept(PathBuf),
     /// The one in this PKCS#10 request.
     Request(PathBuf),
+}
+
+impl IssueKey {
+    /// A new one in place of what was seen.
+    pub fn new_in<T>(file: &Seen<T>) -> Self {
+        Self::New { path: file.path.clone(), seen: file.attributes.map(Box::new) }
+    }
 }
 
 /// The name that plans use: `client.ci.certificate`.

@@ -64,14 +64,13 @@ pub fn compare(desired: &Desired, observed: &Observed, draft: &mut Draft) -> Dae
     let (reloadable, needs_restart) =
         (reloadable.into_iter().map(|change| change.key.clone()).collect(), !rest.is_empty());
     if !changed.is_empty() {
-        draft.changes.push(Change {
-            resource: Resource::DaemonJson,
-            action: if seen.is_missing() { Action::Create } else { Action::Update },
-            path: seen.path.clone(),
-            reasons: vec![if seen.is_missing() { Reason::Missing } else { Reason::KeysDiffer { keys: changed } }],
-            after: After::Text { before: before.map(str::to_owned), after: merged.text },
-            seen: seen.attributes,
-        });
+        draft.changes.push(Change::of(
+            seen,
+            Resource::DaemonJson,
+            if seen.is_missing() { Action::Create } else { Action::Update },
+            vec![if seen.is_missing() { Reason::Missing } else { Reason::KeysDiffer { keys: changed } }],
+            After::Text { before: before.map(str::to_owned), after: merged.text },
+        ));
     }
     DaemonDifference { keys, needs_restart, reloadable, bound_socket, with_live_restore }
 }

@@ -93,7 +93,9 @@ fn take_in(observed: &Observed, requests: &ObservedRequests, now: OffsetDateTime
         return request::refuse_hidden(handed_in, draft);
     }
     draft.refuse_in_the_way(handed_in);
-    let Some(seen) = handed_in.attributes else { return };
+    if handed_in.attributes.is_none() {
+        return;
+    }
     match &handed_in.found {
         Found::Present(bundle) => {
             for ca in bundle {
@@ -114,25 +116,12 @@ fn take_in(observed: &Observed, requests: &ObservedRequests, now: OffsetDateTime
     } else {
         Reason::NotAwaited
     };
-    draft.changes.push(Change {
-        resource: Resource::HandedIn(Party::Ca),
-        action: Action::Delete,
-        path: handed_in.path.clone(),
-        reasons: vec![reason],
-        after: After::Gone,
-        seen: Some(seen),
-    });
+    draft.remove(Resource::HandedIn(Party::Ca), handed_in, reason);
 }
 
 fn change(present: &Seen<Vec<Certificate>>, reason: Reason, after: After) -> Change {
-    Change {
-        resource: Resource::CaCertificate,
-        action: if present.is_missing() { Action::Create } else { Action::Update },
-        path: present.path.clone(),
-        reasons: vec![reason],
-        after,
-        seen: present.attributes,
-    }
+    let action = if present.is_missing() { Action::Create } else { Action::Update };
+    Change::of(present, Resource::CaCertificate, action, vec![reason], after)
 }
 
 fn judge<T>(facts: &CertFacts, file: &Seen<T>, now: OffsetDateTime, draft: &mut Draft) {

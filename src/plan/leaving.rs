@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::Draft;
-use super::change::{Action, After, Change, Resource};
+use super::change::Resource;
 use super::daemon::DaemonDifference;
 use super::flag_conflict::conflicts;
 use super::note::Note;
@@ -18,14 +18,15 @@ use crate::desired::{Desired, Leaving};
 use crate::manifest::Endpoint;
 use crate::observed::unit::files::UnitFiles;
 use crate::observed::unit::{Flag, UnitError};
-use crate::observed::{Answer, LOCAL_SOCKETS, Observed, Seen, Served};
+use crate::observed::{Answer, LOCAL_SOCKETS, Observed, Served};
 
 /// The drop-in and the unit that heals go.
 pub fn unit(desired: &Desired, observed: &Observed, daemon: &DaemonDifference, draft: &mut Draft) -> UnitDifference {
     let (drop_in, recover) = (&observed.unit.drop_in, &observed.unit.recover);
     draft.refuse_in_the_way(drop_in);
     draft.refuse_in_the_way(recover);
-    let is_written = remove(Resource::DropIn, drop_in, draft) | remove(Resource::RecoverUnit, recover, draft);
+    let is_written = draft.remove(Resource::DropIn, drop_in, Reason::StateAbsent)
+        | draft.remove(Resource::RecoverUnit, recover, Reason::StateAbsent);
     let outcome = match &observed.unit.files {
         Ok(files) => back_to(desired, observed, files, daemon, draft),
         Err(error) => Err(error.clone()),
@@ -96,45 +97,30 @@ pub fn files(desired: &Desired, leaving: Leaving, observed: &Observed, draft: &m
     }
     for client in &observed.clients {
         let (name, leaf) = (|| client.name.clone(), &client.leaf);
-        remove(Resource::ClientCertificate(name()), &leaf.certificate, draft);
+        draft.remove(Resource::ClientCertificate(name()), &leaf.certificate, Reason::StateAbsent);
         if let Some(key) = &leaf.key {
-            remove(Resource::ClientKey(name()), key, draft);
+            draft.remove(Resource::ClientKey(name()), key, Reason::StateAbsent);
         }
-        remove(Resource::ClientCa(name()), &client.ca, draft);
+        draft.remove(Resource::ClientCa(name()), &client.ca, Reason::StateAbsent);
         if let Some(old) = &client.old {
-            remove(Resource::ClientOldCertificate(name()), old, draft);
+            draft.remove(Resource::ClientOldCertificate(name()), old, Reason::StateAbsent);
         }
     }
     for orphan in &observed.orphans {
         let name = || orphan.name.clone();
-        remove(Resource::ClientCertificate(name()), &orphan.certificate, draft);
-        remove(Resource::ClientKey(name()), &orphan.key, draft);
-        remove(Resource::ClientCa(name()), &orphan.ca, draft);
-        remove(Resource::ClientOldCertificate(name()), &orphan.old, draft);
+        draft.remove(Resource::ClientCertificate(name()), &orphan.certificate, Reason::StateAbsent);
+        draft.remove(Resource::ClientKey(name()), &orphan.key, Reason::StateAbsent);
+        draft.remove(Resource::ClientCa(name()), &orphan.ca, Reason::StateAbsent);
+        draft.remove(Resource::ClientOldCertificate(name()), &orphan.old, Reason::StateAbsent);
     }
-    remove(Resource::ServerCertificate, &server.certificate, draft);
+    draft.remove(Resource::ServerCertificate, &server.certificate, Reason::StateAbsent);
     if let Some(key) = &server.key {
-        remove(Resource::ServerKey, key, draft);
+        draft.remove(Resource::ServerKey, key, Reason::StateAbsent);
     }
-    remove(Resource::CaCertificate, &ca.certificate, draft);
-    remove(Resource::CaNextKey, &ca.next_key, draft);
-    remove(Resource::CaOldKey, &ca.old_key, draft);
-    remove(Resource::CaKey, &ca.key, draft);
-}
-
-/// Whether there is anything.
-fn remove<T>(resource: Resource, file: &Seen<T>, draft: &mut Draft) -> bool {
-    if file.attributes.is_some() {
-        draft.changes.push(Change {
-            resource,
-            action: Action::Delete,
-            path: file.path.clone(),
-            reasons: vec![Reason::StateAbsent],
-            after: After::Gone,
-            seen: file.attributes,
-        });
-    }
-    file.attributes.is_some()
+    draft.remove(Resource::CaCertificate, &ca.certificate, Reason::StateAbsent);
+    draft.remove(Resource::CaNextKey, &ca.next_key, Reason::StateAbsent);
+    draft.remove(Resource::CaOldKey, &ca.old_key, Reason::StateAbsent);
+    draft.remove(Resource::CaKey, &ca.key, Reason::StateAbsent);
 }
 
 /// Why dockerd has to start anew to be as it is without Dockseal: nobody listens any more where the manifest says, and the

@@ -76,6 +76,14 @@ struct Draft {
 }
 
 impl Draft {
+    /// A file goes, if there is one; whether there is.
+    fn remove<T>(&mut self, resource: Resource, file: &Seen<T>, reason: Reason) -> bool {
+        if file.attributes.is_some() {
+            self.changes.push(Change::of(file, resource, Action::Delete, vec![reason], After::Gone));
+        }
+        file.attributes.is_some()
+    }
+
     /// For what is never replaced: it has to be readable.
     fn refuse_unreadable<T>(&mut self, seen: &Seen<T>) {
         self.refuse_in_the_way(seen);

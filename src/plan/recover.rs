@@ -23,14 +23,13 @@ pub fn compare(desired: &Desired, observed: &Observed, draft: &mut Draft) -> boo
         (Found::Unusable(why), Some(_)) => (Action::Update, None, Reason::Unreadable { why: why.clone() }),
         (Found::Present(_) | Found::Unusable(_), None) => (Action::Delete, None, Reason::RecoverSwitchedOff),
     };
-    draft.changes.push(Change {
-        resource: Resource::RecoverUnit,
+    draft.changes.push(Change::of(
+        seen,
+        Resource::RecoverUnit,
         action,
-        path: seen.path.clone(),
-        reasons: vec![reason],
-        after: wanted.map_or(After::Gone, |after| After::Text { before, after }),
-        seen: seen.attributes,
-    });
+        vec![reason],
+        wanted.map_or(After::Gone, |after| After::Text { before, after }),
+    ));
     true
 }
 

@@ -46,24 +46,24 @@ pub fn plan(
                 draft.copy_key(Resource::CaOldKey, &ca.old_key, &ca.key, reason());
             }
             draft.copy_key(Resource::CaKey, &ca.key, &ca.next_key, reason());
-            draft.remove_key(Resource::CaNextKey, &ca.next_key, reason());
+            draft.remove(Resource::CaNextKey, &ca.next_key, reason());
             let mut parts = all_but(&[to]);
             parts.insert(0, found(to));
             draft.write_bundle(observed, None, parts, reason());
         }
         Step::Retire => {
-            draft.remove_key(Resource::CaOldKey, &ca.old_key, Reason::CaRetired);
+            draft.remove(Resource::CaOldKey, &ca.old_key, Reason::CaRetired);
             draft.write_bundle(observed, None, all_but(&standing.old), Reason::CaRetired);
         }
         Step::CutOff { generation } => {
             let reason = || Reason::CaCutOff { generation };
             let mut parts = all_but(&own);
             parts.insert(0, BundlePart::New);
-            let key = IssueKey::New { path: ca.key.path.clone(), seen: ca.key.attributes };
+            let key = IssueKey::new_in(&ca.key);
             let issue = Issue { key, ..ca::issue(desired.ca.spec_of(generation), &ca.key, now) };
             draft.write_bundle(observed, Some(issue), parts, reason());
-            draft.remove_key(Resource::CaNextKey, &ca.next_key, reason());
-            draft.remove_key(Resource::CaOldKey, &ca.old_key, reason());
+            draft.remove(Resource::CaNextKey, &ca.next_key, reason());
+            draft.remove(Resource::CaOldKey, &ca.old_key, reason());
         }
     }
 }
@@ -88,10 +88,11 @@ pub fn note(
         }
         (Step::Introduce { generation, .. }, _) => Note::CaIntroduced { generation, switches: later },
         (Step::Switch { generation, .. }, _) => {
-            let until = |client: &crate::observed::ObservedClient| {
-                client.leaf.certificate.present().map(|leaf| (client.name.clone(), leaf.facts.not_after))
-            };
-            Note::CaSwitched { generation, retires: later, holders: clients().filter_map(until).collect() }
+            let holders = clients().filter_map(|client| {
+                let leaf = client.leaf.certificate.present()?;
+                Some((client.name.clone(), leaf.facts.not_after))
+            });
+            Note::CaSwitched { generation, retires: later, holders: holders.collect() }
         }
         (Step::CutOff { .. }, _) => {
             Note::CaCutOff { locked_out: clients().map(|client| client.name.clone()).collect() }
@@ -110,37 +111,18 @@ fn require_passphrase(key: &Seen<KeyFacts>, desired: &Desired, draft: &mut Draft
 impl Draft {
     fn write_bundle(&mut self, observed: &Observed, new: Option<Issue>, parts: Vec<BundlePart>, reason: Reason) {
         let certificate = &observed.ca.certificate;
-        self.changes.push(Change {
-            resource: Resource::CaCertificate,
-            action: if parts.first() == Some(&BundlePart::New) { Action::Replace } else { Action::Update },
-            path: certificate.path.clone(),
-            reasons: vec![reason],
-            after: After::Bundle(Box::new(Bundle { new, parts })),
-            seen: certificate.attributes,
-        });
+        let action = if parts.first() == Some(&BundlePart::New) { Action::Replace } else { Action::Update };
+        self.changes.push(Change::of(
+            certificate,
+            Resource::CaCertificate,
+            action,
+            vec![reason],
+            After::Bundle(Box::new(Bundle { new, parts })),
+        ));
     }
 
     fn copy_key(&mut self, resource: Resource, to: &Seen<KeyFacts>, from: &Seen<KeyFacts>, reason: Reason) {
-        self.changes.push(Change {
-            resource,
-            action: if to.attributes.is_some() { Action::Replace } else { Action::Create },
-            path: to.path.clone(),
-            reasons: vec![reason],
-            after: After::CopyOfKey(from.path.clone()),
-            seen: to.attributes,
-        });
-    }
-
-    fn remove_key(&mut self, resource: Resource, key: &Seen<KeyFacts>, reason: Reason) {
-        if key.attributes.is_some() {
-            self.changes.push(Change {
-                resource,
-                action: Action::Delete,
-                path: key.path.clone(),
-                reasons: vec![reason],
-                after: After::Gone,
-                seen: key.attributes,
-            });
-        }
+        let action = if to.attributes.is_some() { Action::Replace } else { Action::Create };
+        self.changes.push(Change::of(to, resource, action, vec![reason], After::CopyOfKey(from.path.clone())));
     }
 }

@@ -113,19 +113,18 @@ impl<'a> Wish<'a> {
             return;
         };
         if !self.key().is_some_and(is_fit) {
-            draft.changes.push(Change {
-                resource: Resource::Request(self.party.clone()),
-                action: if request.is_missing() { Action::Create } else { Action::Replace },
-                path: request.path.clone(),
-                reasons: self.reasons.clone(),
-                after: After::Request(Box::new(NewRequest {
+            draft.changes.push(Change::of(
+                request,
+                Resource::Request(self.party.clone()),
+                if request.is_missing() { Action::Create } else { Action::Replace },
+                self.reasons.clone(),
+                After::Request(Box::new(NewRequest {
                     spec: Arc::clone(self.spec),
                     key: self.pending.key.path.clone(),
                     key_seen: self.pending.key.attributes,
                     reused: self.reused.map(Path::to_owned),
                 })),
-                seen: request.attributes,
-            });
+            ));
         }
         self.wait(draft);
     }
@@ -152,19 +151,18 @@ impl<'a> Wish<'a> {
             _ => None,
         };
         let place = &self.leaf.certificate;
-        draft.changes.push(Change {
-            resource: self.party.certificate(),
-            action: if place.is_missing() { Action::Create } else { Action::Replace },
-            path: place.path.clone(),
-            reasons: self.reasons,
-            after: After::HandedIn(Box::new(Intake {
+        draft.changes.push(Change::of(
+            place,
+            self.party.certificate(),
+            if place.is_missing() { Action::Create } else { Action::Replace },
+            self.reasons,
+            After::HandedIn(Box::new(Intake {
                 certificate,
                 before: place.present().map(|found| Box::new(found.facts.clone())),
                 key,
                 keeps_old: self.keeps_old,
             })),
-            seen: place.attributes,
-        });
+        ));
         remove(&self.party, self.pending, self.source, &Reason::Answered, draft);
     }
 }
@@ -185,22 +183,17 @@ pub fn refuse_hidden<T>(seen: &Seen<T>, draft: &mut Draft) {
 
 /// What waits with nothing to wait for goes. A request that the manifest names stays, wherever it stands.
 pub fn remove(party: &Party, pending: &Pending, source: &KeySource, reason: &Reason, draft: &mut Draft) {
-    let mut gone = |resource, path: &Path, seen: Option<Attributes>| {
-        let is_named = matches!(source, KeySource::Request(named) if named == path);
-        let Some(seen) = seen.filter(|_| !is_named) else { return };
-        draft.changes.push(Change {
-            resource,
-            action: Action::Delete,
-            path: path.to_owned(),
-            reasons: vec![reason.clone()],
-            after: After::Gone,
-            seen: Some(seen),
-        });
-    };
     let Pending { key, request, certificate } = pending;
-    gone(Resource::RequestKey(party.clone()), &key.path, key.attributes);
-    gone(Resource::Request(party.clone()), &request.path, request.attributes);
-    gone(Resource::HandedIn(party.clone()), &certificate.path, certificate.attributes);
+    let is_named = |path: &Path| matches!(source, KeySource::Request(named) if named == path);
+    if !is_named(&key.path) {
+        draft.remove(Resource::RequestKey(party.clone()), key, reason.clone());
+    }
+    if !is_named(&request.path) {
+        draft.remove(Resource::Request(party.clone()), request, reason.clone());
+    }
+    if !is_named(&certificate.path) {
+        draft.remove(Resource::HandedIn(party.clone()), certificate, reason.clone());
+    }
 }
 
 /// Everything of the folder, for a host that is left with its keys.
@@ -214,19 +207,11 @@ pub fn remove_all(desired: &Desired, requests: &ObservedRequests, draft: &mut Dr
 
 /// Files of clients that have gone.
 pub fn remove_leftovers(requests: &ObservedRequests, draft: &mut Draft) {
-    for (client, Seen { path, attributes, .. }) in &requests.leftovers {
-        if attributes.is_some() {
-            let party = Party::Client(client.clone());
-            let is_key = path.extension().is_some_and(|ending| ending == "key");
-            draft.changes.push(Change {
-                resource: if is_key { Resource::RequestKey(party) } else { Resource::Request(party) },
-                action: Action::Delete,
-                path: path.clone(),
-                reasons: vec![Reason::GoesWithClient],
-                after: After::Gone,
-                seen: *attributes,
-            });
-        }
+    for (client, file) in &requests.leftovers {
+        let party = Party::Client(client.clone());
+        let is_key = file.path.extension().is_some_and(|ending| ending == "key");
+        let resource = if is_key { Resource::RequestKey(party) } else { Resource::Request(party) };
+        draft.remove(resource, file, Reason::GoesWithClient);
     }
 }
 

@@ -128,6 +128,7 @@ pub fn decide(
 }
 
 fn service_change(unit: &str, action: Action, reasons: Vec<Reason>) -> Change {
+    let reasons = reasons.into();
     Change { resource: Resource::Service, action, path: unit.into(), reasons, after: After::Service, seen: None }
 }
 

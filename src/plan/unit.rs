@@ -151,14 +151,13 @@ fn write(observed: &Observed, drop_in: &DropIn, draft: &mut Draft) -> bool {
         Found::Unusable(why) => (Action::Update, None, Reason::Unreadable { why: why.clone() }),
         Found::Denied | Found::Distrusted => return false,
     };
-    draft.changes.push(Change {
-        resource: Resource::DropIn,
+    draft.changes.push(Change::of(
+        seen,
+        Resource::DropIn,
         action,
-        path: seen.path.clone(),
-        reasons: vec![reason],
-        after: After::Text { before, after: drop_in.text.clone() },
-        seen: seen.attributes,
-    });
+        vec![reason],
+        After::Text { before, after: drop_in.text.clone() },
+    ));
     true
 }
 

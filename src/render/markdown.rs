@@ -97,7 +97,7 @@ fn change(change: &Change) -> String {
         code(&change.resource.to_string()),
         code(&change.path.display().to_string())
     );
-    for reason in &change.reasons {
+    for reason in &*change.reasons {
         let _ = writeln!(entry, "  - {}", code(&words::reason(reason)));
     }
     entry

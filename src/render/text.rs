@@ -46,7 +46,7 @@ fn add_change(page: &mut Page, change: &Change, now: OffsetDateTime) {
     let sign = words::sign(change.action);
     let style = style(change.action);
     page.line(2, style, &format!("{sign} {}  {}", change.resource, change.path.display()));
-    for reason in &change.reasons {
+    for reason in &*change.reasons {
         page.line(6, PLAIN, &words::reason(reason));
     }
     match &change.after {

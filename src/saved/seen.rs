@@ -49,7 +49,7 @@ fn add(seen: &mut BTreeMap<String, String>, path: &Path, facts: impl IntoIterato
 }
 
 fn of_change(change: &Change) -> Vec<String> {
-    let mut facts: Vec<String> = change.seen.iter().map(of_file).collect();
+    let mut facts: Vec<String> = change.seen.as_deref().map(of_file).into_iter().collect();
     match &change.after {
         After::Text { before: Some(text), .. } => facts.push(format!("sha256 {}", sha256(text.as_bytes()))),
         After::Certificate(issue) => facts.extend(issue.before.as_deref().map(of_certificate)),
