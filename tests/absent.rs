@@ -1,10 +1,7 @@
 //! `state: absent`: what is Dockseal's goes off the host, dockerd is back on the unit's own line, and with `--delete-keys`
 //! no key is left, not even in what a rollback would bring back.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
-mod support;
-
-use support::{Dockseal, Host, MANIFEST, Site, on_each_suite};
+use crate::support::{Dockseal, Host, MANIFEST, Site, on_each_suite};
 
 on_each_suite!(
     a_sealed_host_is_as_before_and_local_again,
@@ -40,9 +37,9 @@ fn every_key_goes_and_no_copy_of_one_stays() {
     site.apply().ok();
     assert!(site.text("var/lib/dockseal/previous").contains("clients/ci/key.pem"));
     // Files that nobody knows stay, and so does another's folder among the clients.
-    support::put(&site.file("etc/docker/tls/notes.txt"), b"mine");
-    support::put(&site.file("etc/docker/tls/clients/old/cert.pem"), b"no certificate");
-    support::put(&site.file("etc/docker/tls/clients/old/key.pem"), b"no key");
+    crate::support::put(&site.file("etc/docker/tls/notes.txt"), b"mine");
+    crate::support::put(&site.file("etc/docker/tls/clients/old/cert.pem"), b"no certificate");
+    crate::support::put(&site.file("etc/docker/tls/clients/old/key.pem"), b"no key");
 
     site.manifest(&absent(&SEALED.replace("{name: ci}", "{name: new}")));
     let kept = site.plan().exits(2);

@@ -1,17 +1,11 @@
 //! Hostile arrangements of files, and a second process that rearranges them while a run is at work. Each row of the table
 //! is a sealed host that somebody has tampered with; whatever the row, nothing is written outside the files that an apply
 //! owns, no secret is told, and the run ends soon.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
-#[path = "attacks/folders.rs"]
 mod folders;
-#[path = "attacks/races.rs"]
 mod races;
-#[path = "attacks/rows.rs"]
 mod rows;
-#[path = "attacks/scene.rs"]
 mod scene;
-mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,13 +1,10 @@
 //! The facts of real hosts that dockseal builds on, seen on each generation of systemd and the Docker Engine.
 //!
 //! Each test boots its own hosts; see `support::Host`.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
 
 use std::time::Duration;
 
-use support::{Dockseal, Host, Suite};
+use crate::support::{Dockseal, Host, Suite};
 
 const DAEMON_JSON: &str = "/etc/docker/daemon.json";
 
@@ -162,7 +159,7 @@ fn tlsverify_lets_in_the_holder_of_a_certificate_and_nobody_else() {
         for file in ["ca.pem", "cert.pem", "key.pem"] {
             std::fs::write(client.path().join(file), host.read(&format!("/etc/docker/tls/{file}"))).unwrap();
         }
-        let sdk = support::cache().join("python/bin/python3");
+        let sdk = crate::support::cache().join("python/bin/python3");
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/python_sdk.py");
         let call = || {
             let command = host.in_network([sdk.as_os_str(), script.as_ref()]).env("DOCKER_TLS_VERIFY", "1");

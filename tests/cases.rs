@@ -14,9 +14,6 @@
 //!
 //! An apply that fails has to leave the host untouched; after one that succeeds a second one has to, and the plan is
 //! empty. `UPDATE_EXPECTED=1` writes the expectations anew; read the diff.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -24,8 +21,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use support::{Dockseal, Ran, Tree, lay_over, put, set_mode};
 use tempfile::TempDir;
+
+use crate::support::{Dockseal, Ran, Tree, lay_over, put, set_mode};
 
 const NOW: &str = "2027-01-01T00:00:00Z";
 

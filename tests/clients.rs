@@ -1,12 +1,9 @@
 //! Who gets in with the files of `clients/NAME`, by which program, and who does not: judged by the programs that people
 //! use, not by dockseal.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::fmt::Write as _;
 
-use support::{Host, MANIFEST, Ran, on_each_suite};
+use crate::support::{Host, MANIFEST, Ran, on_each_suite};
 
 on_each_suite!(
     the_docker_cli_gets_in_in_each_of_its_forms,
@@ -109,7 +106,7 @@ fn the_docker_sdk_for_python_gets_in(host: &Host) {
     for file in ["ca.pem", "cert.pem", "key.pem"] {
         std::fs::write(client.path().join(file), host.read(&format!("{CI}/{file}"))).unwrap();
     }
-    let sdk = support::cache().join("python/bin/python3");
+    let sdk = crate::support::cache().join("python/bin/python3");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/python_sdk.py");
     let call = host.in_network([sdk.as_os_str(), script.as_ref()]).env("DOCKER_TLS_VERIFY", "1");
     assert_in(host, &call.env("DOCKER_HOST", TCP).env("DOCKER_CERT_PATH", client.path()).run());

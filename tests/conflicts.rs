@@ -1,9 +1,6 @@
 //! What others have set on docker.service: found before anything is written, or kept.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
-mod support;
-
-use support::{Host, MANIFEST, on_each_suite};
+use crate::support::{Host, MANIFEST, on_each_suite};
 
 on_each_suite!(
     a_flag_in_the_environment_file_is_found_before_anything_is_written,

@@ -2,9 +2,6 @@
 //! nothing. Or it is refused with exit code 1, for a reason that a person has to judge, and the host is as it was.
 //!
 //! Hosts are made by an apply of another manifest at another time, and then damaged. `PROPTEST_CASES` runs more of them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,7 +14,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use support::{Dockseal, Ran, Site, Tree, lay_over, put, set_mode};
+
+use crate::support::{Dockseal, Ran, Site, Tree, lay_over, put, set_mode};
 
 const CASES: u32 = 150;
 

@@ -1,7 +1,6 @@
 //! What the binary is made of: deny.toml's licences, sources and banned crates hold for every dependency.
 //!
 //! `cargo deny` says the same and more where it is installed; this needs nothing but cargo.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 use std::process::Command;
 

@@ -1,13 +1,10 @@
 //! `examples/`, executed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use support::{Dockseal, Host, Ran, Suite, blocks, cache};
+use crate::support::{Dockseal, Host, Ran, Suite, blocks, cache};
 
 fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)

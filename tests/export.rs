@@ -1,8 +1,5 @@
 //! `dockseal client export`: what a person hands over is taken by the docker CLI, curl and the Docker SDK for Python, and
 //! nothing is handed over that would not get in.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -10,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use support::{Dockseal, Host, Ran, Site, Tree, on_each_suite, put, set_mode};
+use crate::support::{Dockseal, Host, Ran, Site, Tree, on_each_suite, put, set_mode};
 
 on_each_suite!(what_is_exported_gets_in);
 
@@ -217,7 +214,7 @@ fn a_host_is_called_by_a_name_of_its_certificate() {
 
 /// The docker CLI with a context and with variables, curl, the Docker SDK for Python.
 fn what_is_exported_gets_in(host: &Host) {
-    host.seal(support::MANIFEST);
+    host.seal(crate::support::MANIFEST);
     host.sh("printf '127.0.0.1 build-01.example.com\n' >>/etc/hosts").ok();
     let version = "version --format '{{.Server.Version}}'";
     let is_in = |ran: Ran| {
@@ -247,7 +244,7 @@ fn what_is_exported_gets_in(host: &Host) {
     for file in ["ca.pem", "cert.pem", "key.pem"] {
         fs::write(folder.path().join(file), host.read(&format!("/root/build-01/{file}"))).unwrap();
     }
-    let sdk = support::cache().join("python/bin/python3");
+    let sdk = crate::support::cache().join("python/bin/python3");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/python_sdk.py");
     let call = host.in_network([sdk.as_os_str(), script.as_ref()]).env("DOCKER_TLS_VERIFY", "1");
     is_in(call.env("DOCKER_HOST", "tcp://127.0.0.1:2376").env("DOCKER_CERT_PATH", folder.path()).run());

@@ -1,9 +1,6 @@
 //! A plan by facts that were observed on a host is the plan on that host: by the manifest that it was observed by and by any
 //! other, wherever it is made. Where facts can't tell, a plan says so. (That it is so of each folder of `tests/cases/` is
 //! tested there.)
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,10 +9,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Dockseal, Host, Ran, Site, on_each_suite, put, set_mode};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+use crate::support::{Dockseal, Host, Ran, Site, on_each_suite, put, set_mode};
 
 on_each_suite!(a_plan_outside_is_the_plan_inside);
 
@@ -379,10 +377,10 @@ fn from_manifest(old: &str, new: &str) -> Ran {
     let folder = TempDir::new().unwrap();
     put(&folder.path().join("old.yaml"), old.as_bytes());
     put(&folder.path().join("new.yaml"), new.as_bytes());
-    let before = support::Tree::read(folder.path());
+    let before = crate::support::Tree::read(folder.path());
     let arguments = ["plan", "--from", "old.yaml", "new.yaml", "--format", "json", "--now", &now()];
     let ran = Dockseal::new().args(arguments).current_dir(folder.path()).run();
-    assert!(before.differences(&support::Tree::read(folder.path())).is_empty());
+    assert!(before.differences(&crate::support::Tree::read(folder.path())).is_empty());
     ran
 }
 
@@ -424,7 +422,7 @@ fn a_plan_from_a_manifest_says_what_it_assumes_and_tells_the_problems_of_both() 
 
 /// A sealed live host, observed, and looked at in an empty folder by nobody.
 fn a_plan_outside_is_the_plan_inside(host: &Host) {
-    let manifest = support::MANIFEST.replace("  - name: ci\n", "  - name: ci\n  - name: alice\n");
+    let manifest = crate::support::MANIFEST.replace("  - name: ci\n", "  - name: ci\n  - name: alice\n");
     host.seal(&manifest);
     host.container("busy");
     let folder = TempDir::new().unwrap();

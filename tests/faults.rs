@@ -3,13 +3,10 @@
 //!
 //! A first run, a renewal of the server's certificate, a change of daemon.json, requests for a signature elsewhere, what comes
 //! back, a rollback and a CA that takes over, each on another root.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::cell::Cell;
 
-use support::{Call, Node, Scenario, State, Tree, is_issued};
+use crate::support::{Call, Node, Scenario, State, Tree, is_issued};
 
 /// Where keys of a CA stand.
 const CA_KEYS: [&str; 3] =

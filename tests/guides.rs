@@ -1,9 +1,6 @@
 //! The two guides that people follow, and what is best today, on booted hosts: `examples/*.yaml` as they are.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
-mod support;
-
-use support::{Host, on_each_suite};
+use crate::support::{Host, on_each_suite};
 
 on_each_suite!(
     the_guide_with_an_encrypted_ca_comes_out_right,

@@ -1,14 +1,11 @@
 //! What teaches the command: `--help` of each command word for word, manual pages, completion scripts.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use support::{Dockseal, Ran};
+use crate::support::{Dockseal, Ran};
 
 const COMMANDS: [&str; 14] = [
     "validate",

@@ -3,11 +3,8 @@
 //! the old files.
 //!
 //! `UPDATE_EXPECTED=1` writes the manifests anew; read the diff.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
-#[path = "import/odd.rs"]
 mod odd;
-mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use support::{Dockseal, Host, Ran, Site, on_each_suite, put};
+use crate::support::{Dockseal, Host, Ran, Site, on_each_suite, put};
 
 /// A host that somebody set up.
 struct Made {

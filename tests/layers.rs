@@ -1,7 +1,6 @@
 //! Imports run up the table below only, never back: the order of the stages in which a manifest becomes a sealed host.
 //!
 //! Every `crate::…` and `super::…` path under `src/` is read, those of test modules too.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,6 @@
 //! Two years of daily runs by a clock that is set: fifty clients of many lifetimes, and a CA that is replaced in the middle.
 //! On each day every client, which fetches its files now and then as a person would have it do, calls a TLS server that
 //! is configured as dockerd is and reads its files when dockerd would restart.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -24,7 +21,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, Server
 use time::{OffsetDateTime, macros::datetime};
 use x509_parser::pem::parse_x509_pem;
 
-use support::{Ran, Site};
+use crate::support::{Ran, Site};
 
 const START: OffsetDateTime = datetime!(2027-01-01 04:17 UTC);
 const DAYS: i64 = 731;

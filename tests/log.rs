@@ -1,8 +1,5 @@
 //! `/var/log/dockseal.jsonl`: a line for each run that changed the host or tried to, none for any other, and no run that
 //! stops for want of it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -11,7 +8,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Dockseal, Host, Ran, Site, Suite};
+
+use crate::support::{Dockseal, Host, Ran, Site, Suite};
 
 const LOG: &str = "var/log/dockseal.jsonl";
 const MANIFEST: &str =
@@ -87,7 +85,7 @@ fn a_run_that_changes_nothing_leaves_no_line() {
     site.apply().ok();
     site.plan();
     site.dockseal(["status"]).run().ok();
-    support::put(&site.file("etc/docker/daemon.json"), b"[]");
+    crate::support::put(&site.file("etc/docker/daemon.json"), b"[]");
     site.apply().exits(1);
     assert_eq!(fs::read(site.file(LOG)).unwrap_or_default(), before);
     // Staging has begun, and nothing that stands there was touched.
@@ -138,7 +136,7 @@ fn a_log_that_cant_be_written_stops_nothing() {
         }),
         ("everybody's", |log| {
             fs::write(log, "").unwrap();
-            support::set_mode(log, 0o666);
+            crate::support::set_mode(log, 0o666);
         }),
     ];
     for (what, spoil) in spoil {
@@ -153,7 +151,7 @@ fn a_log_that_cant_be_written_stops_nothing() {
     let site = Site::of(&["debian"], MANIFEST);
     fs::create_dir_all(site.file("var/log")).unwrap();
     fs::write(site.file(LOG), "{}\n").unwrap();
-    support::set_mode(&site.file(LOG), 0o600);
+    crate::support::set_mode(&site.file(LOG), 0o600);
     let log = site.file(LOG);
     let options = ["-P", log.to_str().unwrap(), "-e", "inject=write:retval=1"];
     let (_, ran) = site.traced(&options, &["apply", "host.yaml"]);

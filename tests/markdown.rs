@@ -1,8 +1,5 @@
 //! `plan --format markdown`, read by a Markdown of GitHub's kind: whatever a host or a manifest brings stays text, and a
 //! comment stays within GitHub's limit and says what was cut.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +7,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Dockseal, Ran, Site, cache, put};
+
+use crate::support::{Dockseal, Ran, Site, cache, put};
 
 const MANIFEST: &str =
     "dockseal: 1\nhost: build-01.example.com\nserver: {sans: {ip: [10.10.10.20]}}\nclients: [{name: ci}]\n";

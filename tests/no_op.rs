@@ -1,15 +1,11 @@
 //! What a run does that finds everything in order: it looks, and nothing else.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use support::{Dockseal, Host, Ran, Suite};
+use crate::support::{Dockseal, Host, Ran, Suite};
 
 const MANIFEST: &str = "\
 dockseal: 1

@@ -1,13 +1,10 @@
 //! Applies of one manifest that are started together: one does the work, the others wait and find nothing to do.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::fs::File;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{Host, MANIFEST, Ran, Site, Suite};
+use crate::support::{Host, MANIFEST, Ran, Site, Suite};
 
 const TOGETHER: usize = 20;
 

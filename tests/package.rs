@@ -1,7 +1,4 @@
 //! The Debian package: lintian judges it, and booted hosts of each generation install, upgrade, remove and purge it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use support::{Host, MANIFEST, Ran, build_package, on_each_suite};
+use crate::support::{Host, MANIFEST, Ran, build_package, on_each_suite};
 
 on_each_suite!(a_host_takes_the_package_and_is_left_sealed);
 

@@ -1,15 +1,13 @@
 //! `schema/plan.schema.json` is what the binary prints, and what `plan --format json` prints follows it.
 //!
 //! With `UPDATE_SCHEMA=1` the checked-in schema is written anew; read the diff.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use support::{Dockseal, Site, put};
+
+use crate::support::{Dockseal, Site, put};
 
 const MANIFEST: &str = "dockseal: 1\nhost: build-01.example.com\nclients: [{name: alice}]\ndaemon: {debug: true}\n";
 

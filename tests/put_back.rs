@@ -1,9 +1,6 @@
 //! An apply that fails on its way: the files, the loaded unit and the running daemon are as they were.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
-mod support;
-
-use support::{EVERYWHERE, Host, LIVE, listening, on_each_suite};
+use crate::support::{EVERYWHERE, Host, LIVE, listening, on_each_suite};
 
 on_each_suite!(
     a_taken_port_puts_a_stock_host_back,
@@ -56,7 +53,7 @@ fn a_key_that_this_engine_does_not_know_changes_nothing(host: &Host) {
         failed.stderr.contains("the following directives don't match any configuration option: no-such-key"),
         "{failed}"
     );
-    if host.suite() != support::Suite::Bookworm {
+    if host.suite() != crate::support::Suite::Bookworm {
         assert!(failed.stderr.contains("error: dockerd refuses the new configuration: "), "{failed}");
         assert_eq!(host.dockerd(), dockerd, "dockerd is not touched");
     }

@@ -4,9 +4,6 @@
 //! as root on one booted host, all blocks in order; `ansible`, `collection` and `fleet`, against booted hosts (see
 //! `examples.rs` and `ansible.rs`); `build`, in what `cargo package` holds; `deb`, in the checkout.
 //! `exits=N` names an exit code other than 0. A `text` block is the output of the block before it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use support::{Block, Dockseal, Host, Ran, Suite, blocks, cache, in_checkout};
+use crate::support::{Block, Dockseal, Host, Ran, Suite, blocks, cache, in_checkout};
 
 const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
 const MANIFEST: &str = "examples/quickstart.yaml";

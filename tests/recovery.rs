@@ -1,11 +1,8 @@
 //! The power goes while dockseal works: at the next boot dockerd is up and its local socket answers, whichever call was
 //! the last; and the next apply goes on from there. `faults.rs` has every call of it, on another root; here some of them,
 //! spread over the run, meet real boots.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
-mod support;
-
-use support::{Call, Host, MANIFEST, Suite, Traced};
+use crate::support::{Call, Host, MANIFEST, Suite, Traced};
 
 /// How many calls of each scenario are tried, over all suites.
 const POINTS: usize = 6;

@@ -1,11 +1,8 @@
 //! When dockerd restarts, when it only reloads, what stops with it, and for how long it does not answer.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::time::Duration;
 
-use support::{Host, on_each_suite};
+use crate::support::{Host, on_each_suite};
 
 on_each_suite!(
     a_container_that_would_stop_stops_the_apply,

@@ -1,8 +1,5 @@
 //! What a repository of manifests puts around them: the CI jobs of `examples/ci`, whose steps are executed in a repository
 //! of two commits, the hook for pre-commit, and the schema, each by those who read them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,8 +7,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{Dockseal, Ran, Site, cache, put};
 use tempfile::TempDir;
+
+use crate::support::{Dockseal, Ran, Site, cache, put};
 
 const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
 const MANIFEST: &str = "dockseal: 1\nhost: build-01.example.com\nserver: {sans: {ip: [10.10.10.20]}}\n";

@@ -1,12 +1,11 @@
 //! `dockseal rollback`, `dockseal recover`, and what the other commands say of a run that was cut short.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
 
-use support::{Before, EVERYWHERE, Host, LIVE, MANIFEST, Ran, Site, Tree, listening, on_each_suite, put, set_mode};
+use crate::support::{
+    Before, EVERYWHERE, Host, LIVE, MANIFEST, Ran, Site, Tree, listening, on_each_suite, put, set_mode,
+};
 
 const SEALED: &str = "dockseal: 1\nhost: build-01.example.com\nserver:\n  sans:\n    ip: [10.10.10.20]\n";
 
@@ -19,7 +18,7 @@ on_each_suite!(
 );
 
 fn dockseal(site: &Site, command: &[&str]) -> Ran {
-    support::Dockseal::new().args(command).root("root").current_dir(site.folder()).run()
+    crate::support::Dockseal::new().args(command).root("root").current_dir(site.folder()).run()
 }
 
 /// What counts of a tree: bytes and modes, of everything but what dockseal keeps for itself.

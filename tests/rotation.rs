@@ -1,13 +1,10 @@
 //! A CA is replaced: step by step without locking a client out, at once where its key was stolen, never by accident.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use support::{Host, Ran, Site, on_each_suite, set_mode};
+use crate::support::{Host, Ran, Site, on_each_suite, set_mode};
 
 const MANIFEST: &str = "dockseal: 1\nhost: build-01.example.com\nclients:\n  - name: ci\n";
 const TLS: &str = "etc/docker/tls";
@@ -206,7 +203,7 @@ fn a_step_of_the_replacement_is_not_rolled_back() {
     site.manifest(&rotating("rotate: {generation: 2}"));
     site.apply().ok();
     let before = site.tree();
-    let refused = support::Dockseal::new().args(["rollback"]).root(site.root()).run().exits(1);
+    let refused = crate::support::Dockseal::new().args(["rollback"]).root(site.root()).run().exits(1);
     assert!(refused.stderr.contains("a step of the CA's replacement, which leads forward only"), "{refused}");
     before.assert_untouched(&site.root());
     let record = fs::read_to_string(site.file("var/lib/dockseal/previous")).unwrap();

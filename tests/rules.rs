@@ -1,9 +1,6 @@
 //! DESIGN's rules that never break, each by its number, as far as they can be shown under `--root`. What needs systemd and
 //! dockerd (the reload and rollback of a running daemon, `dockerd --validate`, at most one restart) is shown on booted
 //! hosts.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -12,7 +9,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use support::{Ran, Site, Tree, put, set_mode};
+use crate::support::{Ran, Site, Tree, put, set_mode};
 
 const MANIFEST: &str = "\
 dockseal: 1

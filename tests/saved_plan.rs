@@ -1,8 +1,5 @@
 //! `plan --out PLAN` and `apply PLAN`: exactly what was reviewed is done, with the dates that were reviewed, or nothing is
 //! and the difference is shown.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -10,7 +7,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{Dockseal, Host, Ran, Site, on_each_suite, put, set_mode};
+
+use crate::support::{Dockseal, Host, Ran, Site, on_each_suite, put, set_mode};
 
 const MANIFEST: &str = "\
 dockseal: 1
@@ -428,7 +426,7 @@ fn no_secret_is_saved() {
 on_each_suite!(a_host_takes_what_was_reviewed_and_nothing_else);
 
 fn a_host_takes_what_was_reviewed_and_nothing_else(host: &Host) {
-    host.manifest(support::MANIFEST);
+    host.manifest(crate::support::MANIFEST);
     host.container("busy");
     // Whether containers may stop is not the plan's to say, but the person's who applies it.
     let shown = host.dockseal(["plan", "--out", "/root/plan.json"]).exits(1);
@@ -448,7 +446,7 @@ fn a_host_takes_what_was_reviewed_and_nothing_else(host: &Host) {
     assert_eq!(host.starts(), starts + 1);
     host.ping_as("/etc/docker/tls", "ci").ok();
 
-    host.manifest(&support::MANIFEST.replace("127.0.0.1]", "127.0.0.1, 10.0.0.9]"));
+    host.manifest(&crate::support::MANIFEST.replace("127.0.0.1]", "127.0.0.1, 10.0.0.9]"));
     host.container("busy-too");
     host.dockseal(["plan", "--allow-restart", "--out", "/root/plan.json"]).exits(2);
     host.sh("chmod 0644 /etc/docker/tls/ca-key.pem").ok();

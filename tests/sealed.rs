@@ -1,9 +1,6 @@
 //! The main job on booted hosts: a plain Debian host becomes one whose API answers to its clients and to nobody else.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
-mod support;
-
-use support::{Host, MANIFEST, Suite};
+use crate::support::{Host, MANIFEST, Suite};
 
 /// A caller with the defaults of the host's own Python: from 3.13 on these are the strict rules of RFC 5280.
 const PYTHON: &str = "\

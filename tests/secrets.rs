@@ -1,22 +1,18 @@
 //! Nothing that is secret leaves a run: private keys and passphrases are looked for, in every form, in all that the run
 //! says, writes and starts, in the memory that it leaves, and in what is left of one that was cut short.
 //!
-//! Each search says how many secrets it looked for in how many places: `cargo test --test secrets -- --nocapture`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+//! Each search says how many secrets it looked for in how many places: `cargo test secrets:: -- --nocapture`.
 
-#[path = "secrets/held.rs"]
 mod held;
-#[path = "secrets/needle.rs"]
 mod needle;
-mod support;
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 
+use crate::support::{Dockseal, Host, Ran, Site, Suite, put, set_mode};
 use held::Held;
 use needle::{Needles, Secret, find};
-use support::{Dockseal, Host, Ran, Site, Suite, put, set_mode};
 
 const PASSPHRASE: &str = "correct horse battery staple 4711";
 const ENVIRONMENT: &str = "DOCKSEAL_CA_PASSPHRASE";

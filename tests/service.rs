@@ -1,9 +1,6 @@
 //! docker.service in every state in which an apply may find it, and what it does on its own meanwhile.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
-mod support;
-
-use support::{Host, MANIFEST, on_each_suite};
+use crate::support::{Host, MANIFEST, on_each_suite};
 
 on_each_suite!(
     an_inactive_service_stays_inactive,

@@ -2,9 +2,6 @@
 //! the example rules, and what a folder is called breaks no line.
 //!
 //! With `UPDATE_SCHEMA=1` the checked-in schema is written anew; read the diff.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +9,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Dockseal, Host, Ran, Site, Suite};
+
+use crate::support::{Dockseal, Host, Ran, Site, Suite};
 
 const SEALED: &str =
     "dockseal: 1\nhost: build-01.example.com\nserver: {sans: {ip: [10.10.10.20]}}\nclients: [{name: ci}]\n";
@@ -147,7 +145,7 @@ fn the_replacement_of_the_ca_is_told_in_each_form() {
 #[test]
 fn a_host_that_can_t_be_changed_is_told_too() {
     let site = Site::of(&["debian", "sealed"], SEALED);
-    support::put(&site.file("etc/docker/daemon.json"), b"[]");
+    crate::support::put(&site.file("etc/docker/daemon.json"), b"[]");
     let status = parsed(&told(&site, "json"));
     assert_eq!(status["next_run"]["errors"].as_array().unwrap().len(), 1);
     let metrics = told(&site, "prometheus");

@@ -1,13 +1,10 @@
 //! What a terminal gets and a pipe does not: colour, and a bar while keys are made. The terminal is util-linux's `script`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use support::{Dockseal, Ran};
+use crate::support::{Dockseal, Ran};
 
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/quickstart.yaml");
 /// Keys that take far longer than half a second.

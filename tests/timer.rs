@@ -1,13 +1,10 @@
 //! The units of `packaging/systemd` on booted hosts: what the sandbox lets through, how a failed run is seen, and that the
 //! timer renews.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use support::{Before, EVERYWHERE, Host, LIVE, MANIFEST, Suite, listening, on_each_suite};
+use crate::support::{Before, EVERYWHERE, Host, LIVE, MANIFEST, Suite, listening, on_each_suite};
 
 const RUN: [&str; 3] = ["systemctl", "start", "dockseal.service"];
 const UNITS: &str = "/etc/systemd/system";

@@ -1,14 +1,11 @@
 //! Certificates that a client has and should not have: openssl signs them with the host's own CA and the client's own key, the
 //! plan says what is wrong with each, and an apply issues the client anew and leaves everything else.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use support::{Ran, Site};
+use crate::support::{Ran, Site};
 
 const MANIFEST: &str = "dockseal: 1\nhost: build-01.example.com\nclients: [{name: ci}]\n";
 const FIT: &str = "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n\

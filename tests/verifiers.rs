@@ -1,8 +1,5 @@
 //! Through the binary: what it issues satisfies other people's verifiers, what OpenSSL made before is taken over as it
 //! is, and what ends is renewed. rustls judges in the unit tests, Go where dockerd runs.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use support::{Dockseal, Ran, Site, Tree, put, set_mode};
+use crate::support::{Dockseal, Ran, Site, Tree, put, set_mode};
 
 const ALGORITHMS: [&str; 6] = ["ecdsa-p256", "ecdsa-p384", "ed25519", "rsa-2048", "rsa-3072", "rsa-4096"];
 const TLS: &str = "etc/docker/tls";

@@ -1,12 +1,9 @@
 //! A dockerd that won't start, beyond what `put_back.rs` shows: it hangs, systemd counts its starts, its disk is full.
 //! A host with live-restore keeps its containers through all of it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-
-mod support;
 
 use std::time::Instant;
 
-use support::{Before, EVERYWHERE, Host, LIVE, listening, on_each_suite};
+use crate::support::{Before, EVERYWHERE, Host, LIVE, listening, on_each_suite};
 
 on_each_suite!(
     a_start_that_hangs_is_given_up_in_time,

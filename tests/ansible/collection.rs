@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::control::{Control, SOURCE};
-use super::support::{Ran, cache};
+use crate::support::{Ran, cache};
 
 /// Stands in for get-pip.py, which ansible-test fetches from a server that is no package index: Python's own pip gets the
 /// wanted version from the index.

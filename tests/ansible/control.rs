@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::support::{Dockseal, Host, Network, Ran, cache, put};
+use crate::support::{Dockseal, Host, Network, Ran, cache, put};
 
 /// The collection's source.
 pub const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/ansible");

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::control::{Control, assert_mode, count, pieces, timeless};
-use super::support::{Host, Network, Ran, Suite, blocks};
+use crate::support::{Host, Network, Ran, Suite, blocks};
 
 const NAMES: [&str; 3] = ["build-01.example.com", "build-02.example.com", "build-03.example.com"];
 const PASSPHRASE: &str = "correct horse battery staple 0042";

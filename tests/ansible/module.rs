@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::control::{Control, pieces, timeless};
-use super::support::{Dockseal, Ran, put, set_mode};
+use crate::support::{Dockseal, Ran, put, set_mode};
 
 const PASSPHRASE: &str = "correct horse battery staple 4711";
 

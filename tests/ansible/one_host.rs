@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::control::{Control, assert_mode, count, pieces};
-use super::support::{Dockseal, Host, Network, Suite, blocks};
+use crate::support::{Dockseal, Host, Network, Suite, blocks};
 
 const NAME: &str = "build-01.example.com";
 const CLIENT: &str = "clients/build-01.example.com/ci";

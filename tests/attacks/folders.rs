@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::rows::Told::{Harmless, Refused};
-use crate::rows::{Row, row, tls};
-use crate::scene::{DROP_INS, MANIFEST, OTHER, Scene, TLS};
+use super::rows::Told::{Harmless, Refused};
+use super::rows::{Row, row, tls};
+use super::scene::{DROP_INS, MANIFEST, OTHER, Scene, TLS};
 
 /// Folders that others can change.
 pub fn folders() -> Vec<Row> {

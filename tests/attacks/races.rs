@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
-use crate::scene::{MANIFEST, Picture, Scene};
+use super::scene::{MANIFEST, Picture, Scene};
 
 /// How long each race lasts.
 const LENGTH: Duration = Duration::from_secs(4);

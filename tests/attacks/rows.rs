@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::folders::{folders, links};
-use crate::scene::{DAEMON_JSON, DROP_IN, DROP_INS, OWN, RECOVER, Scene, TLS};
+use super::folders::{folders, links};
+use super::scene::{DAEMON_JSON, DROP_IN, DROP_INS, OWN, RECOVER, Scene, TLS};
 
 /// What comes of an arrangement.
 pub enum Told {

@@ -4,8 +4,8 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use super::{DOCKERD, FULL_NAME, import};
 use crate::support::{Ran, Site, Tree, put, set_mode};
-use crate::{DOCKERD, FULL_NAME, import};
 
 /// A shell in the root, with `ca`, which makes a CA, and `leaf NAME SUBJECT EXTENSIONS`, on curves, which are quick.
 const TOOLS: &str = r#"

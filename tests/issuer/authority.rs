@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::support::{Dockseal, Ran};
+use crate::support::{Dockseal, Ran};
 
 /// A leaf as a signer makes it; what a test changes is what should be noticed.
 #[derive(Clone)]

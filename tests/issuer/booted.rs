@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::authority::Ca;
-use super::support::{Host, MANIFEST, Suite, on_each_suite};
+use crate::support::{Host, MANIFEST, Suite, on_each_suite};
 
 on_each_suite!(a_host_waits_is_signed_and_serves);
 

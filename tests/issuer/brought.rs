@@ -4,7 +4,7 @@ use std::fs;
 
 use super::authority::{Ca, text_of, verify};
 use super::sign::GREEDY;
-use super::support::{Site, put};
+use crate::support::{Site, put};
 
 const MANIFEST: &str = "dockseal: 1\nhost: build-01.example.com\nclients:\n  - name: portainer\n    csr: /srv/csr/portainer.pem\n    valid_for: 90d\n";
 

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::authority::{Ca, text_of, verify};
-use super::support::{Site, set_mode};
+use crate::support::{Site, set_mode};
 
 fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/issuers").join(name)
@@ -100,7 +100,7 @@ fn a_real_cfssl_signs() {
     // It adds to the manifest's subject what the request asks for: that is noticed.
     let manifest = fs::read_to_string(site.folder().join("host.yaml")).unwrap();
     let request = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hosts/request");
-    super::support::lay_over(&request, &site.root());
+    crate::support::lay_over(&request, &site.root());
     let greedy = ca.request("portainer.pem", &["-subj", "/O=Theirs/CN=portainer"]);
     fs::copy(greedy, site.file("srv/csr/portainer.pem")).unwrap();
     site.manifest(&format!("{manifest}  - name: portainer\n    csr: /srv/csr/portainer.pem\n"));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::authority::{Ca, text_of, verify};
-use super::support::{Ran, Site, put, set_mode};
+use crate::support::{Ran, Site, put, set_mode};
 
 /// A signer with openssl, as a person might write it. `$ca` is the folder of a CA.
 const SIGNER: &str = r#"#!/bin/sh
@@ -93,7 +93,7 @@ fn a_command_signs() {
     assert!(text_of(&at("server-cert.pem")).contains("IP Address:0:0:0:0:0:0:0:1"));
     // A client of its own request.
     bench.site.manifest(&(manifest + "  - name: portainer\n    csr: /srv/csr/portainer.pem\n"));
-    super::support::lay_over(
+    crate::support::lay_over(
         &std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hosts/request"),
         &bench.site.root(),
     );
@@ -145,7 +145,7 @@ fn it_is_told_what_it_needs_and_nothing_else() {
     // A descriptor and a secret of whoever starts it.
     let run = "exec 7<host.yaml 8>other; SECRET=1 exec \"$0\" apply host.yaml --root root";
     let mut shell = std::process::Command::new("/bin/sh");
-    shell.args(["-c", run, super::support::Dockseal::BINARY]).current_dir(bench.site.folder());
+    shell.args(["-c", run, crate::support::Dockseal::BINARY]).current_dir(bench.site.folder());
     Ran::run(&shell, b"", Duration::from_secs(60)).ok();
 
     let text = |name: &str| fs::read_to_string(bench.ca.path(name)).unwrap();

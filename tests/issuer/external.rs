@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use super::authority::{Ca, Leaf, text_of, verify};
-use super::support::{Site, put, set_mode};
+use crate::support::{Site, put, set_mode};
 
 pub const MANIFEST: &str = "dockseal: 1\nhost: build-01.example.com\nca: {issuer: external}\nclients:\n  - name: ci\n";
 /// With the server alone.
@@ -363,7 +363,7 @@ fn a_reviewer_without_root_sees_what_there_is_to_see() {
     site.apply().ok();
     set_mode(site.folder(), 0o755);
     let binary = site.folder().join("dockseal");
-    fs::copy(super::support::Dockseal::BINARY, &binary).unwrap();
+    fs::copy(crate::support::Dockseal::BINARY, &binary).unwrap();
     set_mode(&binary, 0o755);
     let mut command = std::process::Command::new("/usr/bin/setpriv");
     command.args([
@@ -377,7 +377,7 @@ fn a_reviewer_without_root_sees_what_there_is_to_see() {
         "root",
     ]);
     command.current_dir(site.folder());
-    let planned = super::support::Ran::run(&command, b"", std::time::Duration::from_secs(60));
+    let planned = crate::support::Ran::run(&command, b"", std::time::Duration::from_secs(60));
     let told = planned.stderr.matches("/etc/docker/tls/requests").count();
     assert!(told == 1 && planned.stderr.contains("not compared:"), "{planned}");
     assert!(!planned.stdout.contains("request") && !planned.stdout.contains("no certificate yet"), "{planned}");

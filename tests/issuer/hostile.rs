@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::authority::{Ca, Leaf};
 use super::external::{ALONE, requests, waiting};
-use super::support::{Site, put};
+use crate::support::{Site, put};
 
 /// Each with the words that the refusal needs.
 struct Case<'a> {
@@ -131,7 +131,7 @@ fn a_ca_that_is_none_is_refused() {
     let old = "faketime 2001-01-01 openssl req -x509 -new -key ca-key.pem -days 30 -subj /CN=Old -out old.pem";
     let mut command = Command::new("/bin/sh");
     command.args(["-c", old]).current_dir(ca.folder.path()).env("PATH", "/usr/bin:/bin");
-    super::support::Ran::run(&command, b"", std::time::Duration::from_secs(20)).ok();
+    crate::support::Ran::run(&command, b"", std::time::Duration::from_secs(20)).ok();
     let expired = fs::read_to_string(ca.path("old.pem")).unwrap();
     for (name, why, pem) in [
         ("a leaf", "is not the certificate of a CA", leaf.certificate()),
@@ -157,10 +157,10 @@ fn a_certificate_without_its_key_is_refused() {
     fs::remove_file(requests(&site, "server.key")).unwrap();
     assert_refused(&site, "no key", "has come, and its key is not at");
     put(&requests(&site, "server.key"), &fs::read(ca.path("ca-key.pem")).unwrap());
-    super::support::set_mode(&requests(&site, "server.key"), 0o600);
+    crate::support::set_mode(&requests(&site, "server.key"), 0o600);
     assert_refused(&site, "another key", "its request bears another key");
     put(&requests(&site, "server.key"), &key);
-    super::support::set_mode(&requests(&site, "server.key"), 0o600);
+    crate::support::set_mode(&requests(&site, "server.key"), 0o600);
     site.apply().ok();
     site.dockseal(["plan"]).run().ok();
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use super::authority::{Ca, text_of, verify};
-use super::support::{Ran, Tree, put, set_mode};
+use crate::support::{Ran, Tree, put, set_mode};
 
 const MANIFEST: &str = "dockseal: 1\nhost: build-01.example.com\nca: {issuer: external}\nserver:\n  sans: {ip: [10.0.0.1]}\n  \
                         valid_for: 90d\nclients:\n  - name: ci\n  - name: alice\n    key: ed25519\n  - name: portainer\n    \
@@ -190,7 +190,7 @@ fn the_commands_that_make_a_ca_make_one() {
     let folder = bench.ca.path("new");
     let sign = || {
         let arguments = [Path::new("sign"), Path::new("--ca"), &folder, Path::new("--manifest"), &bench.manifest];
-        super::support::Dockseal::new().args(arguments).args(["server.csr"]).current_dir(bench.ca.folder.path()).run()
+        crate::support::Dockseal::new().args(arguments).args(["server.csr"]).current_dir(bench.ca.folder.path()).run()
     };
     let refused = sign().exits(1);
     let commands: Vec<&str> = refused.stderr.lines().filter(|line| line.contains("openssl ")).collect();

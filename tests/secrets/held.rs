@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::support::Dockseal;
+use crate::support::Dockseal;
 
 /// How long it is held, in microseconds.
 const HELD: &str = "3000000";

@@ -1,9 +1,5 @@
-//! What the tests share: the real binary run with a cleared environment, and throw-away Docker hosts.
-//!
-//! Each `tests/*.rs` is a program of its own that uses a part of this, hence the `dead_code` exception; a failure of the
-//! harness is a failure of the test, hence the panics.
-#![allow(dead_code, unused_imports, unused_macros)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+//! What the tests share: the real binary run with a cleared environment, and throw-away Docker hosts. All of it is for
+//! tests that run beside others in the same process.
 
 mod cgroup;
 mod container;
@@ -23,7 +19,7 @@ mod tree;
 
 pub use dockseal::Dockseal;
 pub use failing::{Before, EVERYWHERE, LIVE, listening};
-pub use host::{Host, HostCommand, Suite};
+pub use host::{Host, Suite};
 pub use machine::cache;
 pub use markdown::{Block, blocks};
 pub use network::Network;
