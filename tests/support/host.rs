@@ -35,6 +35,7 @@ pub enum Suite {
 pub struct Host {
     suite: Suite,
     machine: Machine,
+    /// From the command to docker.service active, without the wait for a slot.
     boot_time: Duration,
     // Behind the machine: it goes when nothing uses it any more.
     disk: Option<TempDir>,
@@ -124,11 +125,6 @@ impl Host {
     /// The process that is PID 1 inside, as this machine counts.
     pub fn leader(&self) -> u32 {
         self.machine.leader()
-    }
-
-    /// From the command to docker.service active, without the wait for a slot.
-    pub fn boot_time(&self) -> Duration {
-        self.boot_time
     }
 
     /// What it printed on its console.
@@ -280,7 +276,7 @@ impl HostCommand {
     }
 }
 
-/// Waits for one of as many slots as there are cores, over all test programs: hosts that boot all at once are slow in
+/// Waits for one of as many slots as there are cores, over all test runs: hosts that boot all at once are slow in
 /// every one. It is given back when the host is up, so a test may boot several.
 fn boot_slot() -> File {
     let slots: Vec<_> = (0..thread::available_parallelism().map_or(1, usize::from))

@@ -1,6 +1,6 @@
 //! One running nspawn: started, watched and surely ended. It knows nothing of Docker.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
