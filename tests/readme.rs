@@ -83,8 +83,8 @@ fn commands_run_in_a_folder() {
     assert!(count >= 3);
 }
 
-/// From what `cargo package` holds, which lacks the tests but must lack nothing else. It shares the checkout's target folder, and
-/// leaves its own code unoptimised, which would take longest.
+/// From what `cargo package` holds, which lacks the tests but must lack nothing else. Other crates are those that were built
+/// for the checkout, and its own code is left unoptimised, which would take longest.
 #[test]
 #[ignore = "compiles"]
 fn what_would_be_published_installs() {
@@ -99,10 +99,13 @@ fn what_would_be_published_installs() {
     fs::create_dir(folder.path().join(".cargo")).unwrap();
     let quick = "[profile.release.package.dockseal]\nopt-level = 0\ncodegen-units = 16\n";
     fs::write(folder.path().join(".cargo/config.toml"), quick).unwrap();
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| Path::new(CHECKOUT).join("target").into());
+    let built = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| Path::new(CHECKOUT).join("target").into());
     let count = run_all("sh build", |block| {
         let mut command = in_checkout(["/bin/sh", "-euc", &block.text]);
-        command.current_dir(folder.path().join(name)).env("CARGO_TARGET_DIR", &target);
+        // The binary goes elsewhere: in the checkout's target folder it would replace the tested one, which the tests beside
+        // this run. (Before 1.91 cargo does not know the second folder, and builds all crates anew.)
+        command.current_dir(folder.path().join(name)).env("CARGO_TARGET_DIR", folder.path().join("target"));
+        command.env("CARGO_BUILD_BUILD_DIR", &built);
         Ran::run(command.env("CARGO_INSTALL_ROOT", folder.path()), b"", Duration::from_secs(1200))
     });
     assert_eq!(count, 1);
