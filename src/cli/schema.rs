@@ -46,7 +46,7 @@ mod tests {
             let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schema/{name}.schema.json"));
             return fs::write(file, generated).unwrap();
         }
-        let what_to_do = "the types have changed: run `UPDATE_SCHEMA=1 cargo test schema`, and read the diff";
+        let what_to_do = "the types have changed: run `UPDATE_SCHEMA=1 cargo test --lib schema`, and read the diff";
         assert_eq!(generated, text(of), "{name}: {what_to_do}");
     }
 
