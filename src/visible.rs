@@ -4,6 +4,9 @@
 /// Whether a character is a control, ends a line for some readers only, or turns the order of the text around it
 /// (UAX #9).
 pub fn is_invisible(c: char) -> bool {
+    if matches!(c, ' '..='~') {
+        return false;
+    }
     let is_line_end = matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}');
     let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || is_line_end || turns || c == '\u{feff}'
@@ -20,15 +23,23 @@ pub fn one_line(text: &str) -> String {
 }
 
 fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\t' | '\r' if is_escaped(c) => escaped.extend(c.escape_default()),
-            c if is_escaped(c) => escaped.extend(c.escape_unicode()),
-            c => escaped.push(c),
-        }
+    rewritten(text, is_escaped, |c, escaped| match c {
+        '\n' | '\t' | '\r' => escaped.extend(c.escape_default()),
+        c => escaped.extend(c.escape_unicode()),
+    })
+}
+
+/// The text with other text in place of some characters. What lies between them is taken in one piece.
+pub fn rewritten(text: &str, is_meant: impl Fn(char) -> bool, write: impl Fn(char, &mut String)) -> String {
+    let mut new = String::with_capacity(text.len() + 1);
+    let mut from = 0;
+    for (at, c) in text.char_indices().filter(|(_, c)| is_meant(*c)) {
+        new.push_str(&text[from..at]);
+        write(c, &mut new);
+        from = at + c.len_utf8();
     }
-    escaped
+    new.push_str(&text[from..]);
+    new
 }
 
 #[cfg(test)]

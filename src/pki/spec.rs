@@ -240,9 +240,10 @@ impl fmt::Debug for Serial {
 
 /// As `openssl x509 -fingerprint` writes it: `AB:CD:…`.
 fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    let digit = |half: u8| b"0123456789ABCDEF"[usize::from(half)];
     for (i, byte) in bytes.iter().enumerate() {
-        let colon = if i == 0 { "" } else { ":" };
-        write!(f, "{colon}{byte:02X}")?;
+        let pair = [b':', digit(byte >> 4), digit(byte & 0xf)];
+        f.write_str(str::from_utf8(&pair[usize::from(i == 0)..]).map_err(|_| fmt::Error)?)?;
     }
     Ok(())
 }

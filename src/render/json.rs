@@ -10,7 +10,7 @@ use crate::pki::CertFacts;
 use crate::plan::{
     After, Change, DaemonStep, Intake, Issue, IssueKey, Phase, Plan, Reason, Refusal, Rotation, Waiting,
 };
-use crate::visible::is_invisible;
+use crate::visible::{is_invisible, rewritten};
 
 /// The format's name and version. A new field leaves it as it is; a field that goes or changes its meaning does not.
 const FORMAT: &str = "dockseal.plan/1";
@@ -175,19 +175,16 @@ pub fn pretty(value: &impl Serialize) -> String {
 /// JSON itself asks for escapes of the first 32 characters alone; a terminal obeys others too. They can stand in strings
 /// only.
 pub(super) fn harmless(json: &str) -> String {
-    let mut shown = String::with_capacity(json.len() + 1);
-    for c in json.chars() {
-        if is_invisible(c) && c != '\n' {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
+    rewritten(
+        json,
+        |c| is_invisible(c) && c != '\n',
+        |c, shown| {
+            for unit in c.encode_utf16(&mut [0; 2]) {
                 // Writing to a String can't fail.
                 let _ = write!(shown, "\\u{unit:04x}");
             }
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
+        },
+    )
 }
 
 fn restart(plan: &Plan) -> Option<JsonRestart> {
