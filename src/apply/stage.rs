@@ -1,6 +1,7 @@
 //! Everything that a plan asks for, written beside its target and checked: nothing that dockerd reads has changed yet.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -122,16 +123,15 @@ impl Stager<'_, '_> {
 /// thousand folders are not opened once more.
 struct Copies<'a> {
     pem: Option<&'a str>,
-    /// Those to come, by folder.
-    ahead: BTreeMap<&'a Path, &'a Change>,
-    written: BTreeSet<&'a Path>,
+    /// Those to come, by folder: as bytes, for paths compare name by name.
+    ahead: BTreeMap<&'a OsStr, &'a Change>,
 }
 
 impl<'a> Copies<'a> {
     fn of(changes: &[&'a Change], pem: Option<&'a str>) -> Self {
         let copies = changes.iter().filter(|change| matches!(change.after, After::CopyOfCa));
-        let ahead = copies.filter_map(|change| Some((change.path.parent()?, *change))).collect();
-        Self { pem, ahead, written: BTreeSet::new() }
+        let ahead = copies.filter_map(|change| Some((folder_of(&change.path)?, *change))).collect();
+        Self { pem, ahead }
     }
 
     /// The files, each folder's last one with the copy behind it.
@@ -142,23 +142,27 @@ impl<'a> Copies<'a> {
         let mut new = Vec::with_capacity(files.len() * 3 / 2);
         for (at, file) in files.iter().enumerate() {
             new.push(file.as_new_file());
-            let Some(folder) = file.path.parent() else { continue };
-            let goes_on = files.get(at + 1).is_some_and(|next| next.path.parent() == Some(folder));
+            let Some(folder) = folder_of(&file.path) else { continue };
+            let goes_on = files.get(at + 1).is_some_and(|next| folder_of(&next.path) == Some(folder));
             if goes_on {
                 continue;
             }
             if let (Some(pem), Some(change)) = (self.pem, self.ahead.remove(folder)) {
                 let before = change.before();
                 new.push(NewFile { path: &change.path, bytes: pem.as_bytes(), mode: PUBLIC_MODE, before });
-                self.written.insert(&change.path);
             }
         }
         new
     }
 
     fn is_written(&self, change: &Change) -> bool {
-        self.written.contains(change.path.as_path())
+        let is_ahead = || folder_of(&change.path).is_some_and(|folder| self.ahead.contains_key(folder));
+        matches!(change.after, After::CopyOfCa) && !is_ahead()
     }
+}
+
+fn folder_of(path: &Path) -> Option<&OsStr> {
+    path.parent().map(Path::as_os_str)
 }
 
 /// Keys that change their places, by where they go.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -26,8 +27,8 @@ pub struct Transaction<'r> {
     root: &'r Root,
     sweeps: bool,
     steps: Vec<Step>,
-    /// Folders that need not be looked at again while files are staged.
-    entered: BTreeSet<PathBuf>,
+    /// Folders that need not be looked at again while files are staged: as bytes, for paths compare name by name.
+    entered: BTreeSet<OsString>,
     emptied: BTreeSet<PathBuf>,
 }
 
@@ -228,7 +229,7 @@ impl<'r> Transaction<'r> {
 
     fn enter_folder_of(&mut self, path: &Path) -> Result<(), FileError> {
         let folder = path.parent().unwrap_or(Path::new("/"));
-        if self.entered.contains(folder) {
+        if self.entered.contains(folder.as_os_str()) {
             return Ok(());
         }
         let made = self.root.make_folder(folder, FOLDER_MODE)?;
@@ -236,7 +237,7 @@ impl<'r> Transaction<'r> {
             self.root.sweep(folder)?;
         }
         self.steps.extend(made);
-        self.entered.insert(folder.to_owned());
+        self.entered.insert(folder.into());
         Ok(())
     }
 
