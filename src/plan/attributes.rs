@@ -1,8 +1,9 @@
 //! Modes and owners. What is stricter than needed stays: many guides say `chmod 0400` and `0444`.
 
 use super::Draft;
-use super::change::{Action, After, Change, Resource};
+use super::change::{Action, After, Change};
 use super::reason::Reason;
+use super::resource::Resource;
 use crate::observed::{Observed, Seen};
 
 /// A private key: nobody but its owner reads it.

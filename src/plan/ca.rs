@@ -6,12 +6,13 @@ use time::{Duration, OffsetDateTime};
 
 use super::Draft;
 use super::attributes;
-use super::change::{Action, After, Change, Issue, IssueKey, Resource};
+use super::change::{Action, After, Change, Issue, IssueKey};
 use super::elsewhere;
 use super::note::Note;
 use super::reason::Reason;
 use super::refusal::Refusal;
 use super::replace_ca;
+use super::resource::Resource;
 use super::rotation::{Standing, Step};
 use crate::desired::{Desired, Pace};
 use crate::observed::{Found, KeyFacts, Observed, Seen};

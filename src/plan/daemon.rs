@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::Draft;
-use super::change::{Action, After, Change, Resource};
+use super::change::{Action, After, Change};
 use super::daemon_json::{self, KeyChange};
 use super::reason::Reason;
 use super::refusal::Refusal;
+use super::resource::Resource;
 use super::restart::is_reloadable;
 use crate::desired::Desired;
 use crate::observed::{Found, Observed};

@@ -3,8 +3,9 @@
 
 use time::OffsetDateTime;
 
-use super::change::{After, Issue, Resource};
+use super::change::{After, Issue};
 use super::note::Note;
+use super::resource::Resource;
 use super::{Plan, rotation};
 use crate::desired::Desired;
 use crate::pki::Role;

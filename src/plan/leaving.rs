@@ -6,13 +6,13 @@
 use std::path::Path;
 
 use super::Draft;
-use super::change::Resource;
 use super::daemon::DaemonDifference;
 use super::flag_conflict::conflicts;
 use super::note::Note;
 use super::reason::Reason;
 use super::refusal::Refusal;
 use super::request;
+use super::resource::Resource;
 use super::unit::{FlagFacts, UnitDifference, is_on, judge_loaded, line_without_ours};
 use crate::desired::{Desired, Leaving};
 use crate::manifest::Endpoint;

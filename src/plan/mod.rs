@@ -21,6 +21,7 @@ mod recover;
 mod refusal;
 mod replace_ca;
 mod request;
+mod resource;
 mod restart;
 mod rotation;
 mod served;
@@ -32,14 +33,13 @@ use time::OffsetDateTime;
 use crate::desired::Desired;
 use crate::observed::{Found, Observed, Seen};
 
-pub use change::{
-    Action, After, Bundle, BundlePart, Change, Intake, Issue, IssueKey, MovedKey, NewRequest, OldCopy, Resource,
-};
+pub use change::{Action, After, Bundle, BundlePart, Change, Intake, Issue, IssueKey, MovedKey, NewRequest, OldCopy};
 pub use leaf::unfit;
 pub use note::Note;
 pub use reason::{Moment, Reason};
 pub use refusal::{Exposure, Refusal};
 pub use request::Waiting;
+pub use resource::Resource;
 pub use restart::{Activation, DaemonStep};
 pub use rotation::{Phase, Rotation};
 

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
-use super::change::Resource;
+use super::resource::Resource;
 use crate::observed::Stranger;
 use crate::pki::{DistinguishedName, Fingerprint, KeyAlgorithm, San};
 

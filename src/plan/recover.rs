@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::Draft;
-use super::change::{Action, After, Change, Resource};
+use super::change::{Action, After, Change};
 use super::reason::Reason;
+use super::resource::Resource;
 use crate::desired::{Desired, JOURNAL, OWN_FOLDER};
 use crate::observed::{Found, Observed};
 

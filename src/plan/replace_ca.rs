@@ -4,10 +4,11 @@ use time::OffsetDateTime;
 
 use super::Draft;
 use super::ca;
-use super::change::{Action, After, Bundle, BundlePart, Change, Issue, IssueKey, Resource};
+use super::change::{Action, After, Bundle, BundlePart, Change, Issue, IssueKey};
 use super::note::Note;
 use super::reason::Reason;
 use super::refusal::Refusal;
+use super::resource::Resource;
 use super::rotation::{Phase, Rotation, Standing, Step};
 use crate::desired::Desired;
 use crate::observed::{Found, KeyFacts, Observed, Seen};

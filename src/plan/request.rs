@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::Draft;
 use super::attributes::{PUBLIC, SECRET, Wanted};
-use super::change::{Action, After, Change, Intake, MovedKey, NewRequest, OldCopy, Party, Resource};
+use super::change::{Action, After, Change, Intake, MovedKey, NewRequest, OldCopy};
 use super::elsewhere;
 use super::reason::Reason;
 use super::refusal::Refusal;
+use super::resource::{Party, Resource};
 use crate::desired::{Desired, KeySource};
 use crate::observed::{Attributes, Found, KeyFacts, Observed, ObservedLeaf, ObservedRequests, Pending, Seen};
 use crate::pki::{CertSpec, Certificate, PublicKey};

@@ -1,10 +1,11 @@
 //! How systemd and dockerd come to know of what changed: at most one restart, and only where what is served must change.
 
-use super::change::{Action, After, Change, Resource};
+use super::change::{Action, After, Change};
 use super::daemon::DaemonDifference;
 use super::note::Note;
 use super::reason::Reason;
 use super::refusal::Refusal;
+use super::resource::Resource;
 use super::unit::UnitDifference;
 use super::{Draft, leaving, served};
 use crate::desired::Desired;

@@ -1,8 +1,9 @@
 //! What the endpoints answered, judged: the same comparison shows drift in daily use and proves a change.
 
-use super::change::{Change, Resource};
+use super::change::Change;
 use super::reason::Reason;
 use super::request::Waiting;
+use super::resource::Resource;
 use crate::observed::{Answer, CallerKind, Observed, Served, Stranger, Trial};
 use crate::pki::Fingerprint;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Draft;
-use super::change::{Action, After, Change, Resource};
+use super::change::{Action, After, Change};
 use super::daemon::DaemonDifference;
 use super::drop_in::DropIn;
 use super::flag_conflict::conflicts;
@@ -11,6 +11,7 @@ use super::note::Note;
 use super::reason::Reason;
 use super::recover;
 use super::refusal::Refusal;
+use super::resource::Resource;
 use crate::desired::{Desired, RECOVER_UNIT};
 use crate::manifest::Endpoint;
 use crate::observed::unit::files::UnitFiles;
