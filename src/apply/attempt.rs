@@ -24,12 +24,16 @@ impl<'r> Attempt<'r> {
     }
 
     /// Does it. Where that fails, everything is put back.
-    pub fn run(mut self, work: impl FnOnce(&mut Self) -> Result<(), Cause>) -> Result<(), ApplyError> {
-        match work(&mut self).and_then(|()| Ok(self.journal.prove(&self.layers.places())?)) {
-            Ok(()) => {
-                let kept = self.layers.keep().and_then(|()| self.journal.close());
-                kept.map_err(|error| ApplyError::new(error.into(), Ending::LeftOver))
-            }
+    pub fn run<T>(mut self, work: impl FnOnce(&mut Self) -> Result<T, Cause>) -> Result<T, ApplyError> {
+        let done = work(&mut self).and_then(|done| {
+            self.journal.prove(&self.layers.places())?;
+            Ok(done)
+        });
+        match done {
+            Ok(done) => match self.layers.keep().and_then(|()| self.journal.close()) {
+                Ok(()) => Ok(done),
+                Err(error) => Err(ApplyError::new(error.into(), Ending::LeftOver)),
+            },
             Err(cause) => {
                 let daemon_json = &self.journal.heading().daemon_json;
                 let back = put_back(&mut self.layers, daemon_json, self.dockerd.as_ref(), self.done);

@@ -66,8 +66,8 @@ pub struct Apply<'a> {
 }
 
 impl Apply<'_> {
-    /// Makes the host match and proves it.
-    pub fn run(mut self) -> Result<(), ApplyError> {
+    /// Makes the host match and proves it: gives the host as the proof has seen it.
+    pub fn run(mut self) -> Result<Observed, ApplyError> {
         let unchanged = |cause| ApplyError::new(cause, Ending::AsItWas);
         let mut issuer = Issuer::open(&self).map_err(unchanged)?;
         if matches!(self.desired.ca.issuer, manifest::Issuer::Command(_)) {
@@ -89,7 +89,7 @@ impl Apply<'_> {
     }
 
     /// Observes the host again, by every handshake there is, and compares once more.
-    fn prove(&self, attempt: &Attempt<'_>, issuer: &Issuer, settled_at: Instant) -> Result<(), Cause> {
+    fn prove(&self, attempt: &Attempt<'_>, issuer: &Issuer, settled_at: Instant) -> Result<Observed, Cause> {
         let mut desired = Cow::Borrowed(self.desired);
         if desired.ca.rotation.pace != Pace::Wait {
             // One step was to be taken; the next one waits for its time.
@@ -100,7 +100,7 @@ impl Apply<'_> {
             let observed = Observed::read(self.root, &desired, Depth::Full, authorities, self.began)?;
             let rest = Plan::new(&desired, &observed, self.began);
             if rest.is_empty() {
-                return Ok(());
+                return Ok(observed);
             }
             if Instant::now() >= settled_at || !is_silent(&rest) {
                 let journal = attempt.dockerd.as_ref().map(Dockerd::journal).unwrap_or_default();

@@ -57,8 +57,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Exit> {
     // The apply drops them before its proof.
     let changes = PlanTold::new(&plan);
     match carry_out(&session, &observed, plan) {
-        Ok(()) => {
-            log.changed(changes);
+        Ok(proof) => {
+            log.changed(changes, &proof);
             if !is_json {
                 // The host has changed, whether or not somebody still reads.
                 let _ = out.write_all(text::applied(is_proven, waiting).as_bytes()).and_then(|()| out.flush());
@@ -119,7 +119,7 @@ fn compare(session: &mut Session, reviewed: Option<&Reviewed>, allows_restart: b
     Some((observed, plan))
 }
 
-fn carry_out(session: &Session, observed: &Observed, plan: Plan) -> Result<(), ApplyError> {
+fn carry_out(session: &Session, observed: &Observed, plan: Plan) -> Result<Observed, ApplyError> {
     let progress = Progress::new();
     let apply = Apply {
         root: &session.root,

@@ -12,7 +12,7 @@ use super::say;
 use crate::apply::{ApplyError, Cause, Ending, Recovered, RolledBack};
 use crate::desired::LOG;
 use crate::host::{self, Entry, Root};
-use crate::observed::FILE_LIMIT;
+use crate::observed::{FILE_LIMIT, Observed};
 use crate::pki::Certificate;
 use crate::render::log::{Earlier, Files, Identity, Line, Outcome, PlanTold, SavedPlan, User};
 use crate::render::{Page, text, words};
@@ -31,11 +31,12 @@ pub struct Log<'a> {
 }
 
 impl Log<'_> {
-    /// The change holds. The certificates that stand there now are looked at: what was issued is what is there.
-    pub fn changed(&self, changes: PlanTold) {
+    /// The change holds. What was issued is what the proof has seen.
+    pub fn changed(&self, mut changes: PlanTold, proof: &Observed) {
+        changes.look_up_in(proof);
         let mut line = self.line(Outcome::Changed);
         line.saved_plan = self.saved_plan();
-        line.changes = Some(self.with_issued(changes));
+        line.changes = Some(changes);
         self.append(line);
     }
 
@@ -49,10 +50,12 @@ impl Log<'_> {
             Ending::LeftOver => Outcome::ChangedWithLeftovers,
             Ending::Broken { .. } | Ending::Interrupted { .. } => Outcome::Broken,
         };
-        let holds = outcome == Outcome::ChangedWithLeftovers;
         let mut line = self.line(outcome);
         line.saved_plan = self.saved_plan();
-        line.changes = if holds { changes.map(|changes| self.with_issued(changes)) } else { changes };
+        line.changes = changes;
+        if let (Outcome::ChangedWithLeftovers, Some(changes)) = (outcome, &mut line.changes) {
+            changes.look_up(|path| self.identities(path));
+        }
         line.error = Some(words_of(error));
         self.append(line);
     }
@@ -98,17 +101,6 @@ impl Log<'_> {
             }
             say(page);
         }
-    }
-
-    fn with_issued(&self, mut changes: PlanTold) -> PlanTold {
-        for change in changes.told() {
-            if let Some(exchange) = &mut change.certificate {
-                let mut found = self.identities(&change.path).into_iter();
-                exchange.after = found.next();
-                exchange.also_trusted = found.collect();
-            }
-        }
-        changes
     }
 
     /// None where they can't be read any more, which the line then shows.

@@ -3,16 +3,15 @@
 //!
 //! A line stays short enough to be read and shipped: of ten thousand changes it has the number and the first hundred.
 
-use std::collections::BTreeMap;
+mod told;
+
 use std::path::PathBuf;
 
 use serde::Serialize;
-use serde_json::Value;
 
-use super::json::{JsonReason, harmless};
-use super::words;
-use crate::pki::CertFacts;
-use crate::plan::{After, Change, Plan};
+use super::json::harmless;
+
+pub use told::{Identity, PlanTold};
 
 /// The format's name and version. A new field leaves it as it is; a field that goes or changes its meaning does not.
 const FORMAT: &str = "dockseal.log/1";
@@ -102,58 +101,12 @@ pub struct Earlier {
     pub began: String,
 }
 
-/// What a plan asked for.
-#[derive(Serialize)]
-pub struct PlanTold {
-    /// How many changes of each kind.
-    counts: BTreeMap<&'static str, usize>,
-    /// How many of them the line does not tell.
-    #[serde(skip_serializing_if = "is_zero")]
-    changes_left_out: usize,
-    /// The first of them.
-    changes: Vec<Told>,
-}
-
 /// What a rollback brought back.
 #[derive(Serialize)]
 pub struct Files {
     #[serde(skip_serializing_if = "is_zero")]
     files_left_out: usize,
     files: Vec<String>,
-}
-
-/// One change.
-#[derive(Serialize)]
-pub struct Told {
-    resource: String,
-    action: &'static str,
-    /// The file.
-    pub path: PathBuf,
-    /// As in the JSON plan.
-    reasons: Vec<Value>,
-    /// Which certificate gave way to which.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub certificate: Option<Exchange>,
-}
-
-/// Which certificate gave way to which.
-#[derive(Serialize)]
-pub struct Exchange {
-    /// What stood there.
-    before: Option<Identity>,
-    /// What stands there since; `None` where it does not, as the change was put back.
-    pub after: Option<Identity>,
-    /// Of `ca.pem`: what stands behind it and is trusted too.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub also_trusted: Vec<Identity>,
-}
-
-/// Which certificate.
-#[derive(Serialize)]
-pub struct Identity {
-    serial: String,
-    sha256: String,
-    not_after: String,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -204,31 +157,6 @@ impl Line {
     }
 }
 
-impl PlanTold {
-    /// Of a plan.
-    pub fn new(plan: &Plan) -> Self {
-        let mut counts = BTreeMap::new();
-        for change in &plan.changes {
-            *counts.entry(words::action(change.action)).or_default() += 1;
-        }
-        let changes: Vec<Told> = plan.changes.iter().take(TOLD).map(Told::new).collect();
-        Self { counts, changes_left_out: plan.changes.len() - changes.len(), changes }
-    }
-
-    /// Those that the line tells.
-    pub fn told(&mut self) -> &mut [Told] {
-        &mut self.changes
-    }
-
-    fn shorten(&mut self) -> bool {
-        let left = self.changes.len() / 2;
-        let is_shorter = left < self.changes.len();
-        self.changes_left_out += self.changes.len() - left;
-        self.changes.truncate(left);
-        is_shorter
-    }
-}
-
 impl Files {
     /// Of a rollback.
     pub fn new(paths: &[PathBuf]) -> Self {
@@ -242,41 +170,6 @@ impl Files {
         self.files_left_out += self.files.len() - left;
         self.files.truncate(left);
         is_shorter
-    }
-}
-
-impl Told {
-    fn new(change: &Change) -> Self {
-        let certificate = match &change.after {
-            After::Certificate(issue) => Some(Exchange::from(issue.before.as_deref())),
-            After::Bundle(_) => Some(Exchange::from(None)),
-            _ => None,
-        };
-        let reason = |reason| serde_json::to_value(JsonReason::new(reason)).unwrap_or_default();
-        Self {
-            resource: change.resource.to_string(),
-            action: words::action(change.action),
-            path: change.path.clone(),
-            reasons: change.reasons.iter().map(reason).collect(),
-            certificate,
-        }
-    }
-}
-
-impl Exchange {
-    fn from(before: Option<&CertFacts>) -> Self {
-        Self { before: before.map(Identity::new), after: None, also_trusted: Vec::new() }
-    }
-}
-
-impl Identity {
-    /// Of a certificate.
-    pub fn new(facts: &CertFacts) -> Self {
-        Self {
-            serial: facts.serial.to_string(),
-            sha256: facts.fingerprint.to_string(),
-            not_after: words::rfc3339(facts.not_after),
-        }
     }
 }
 
@@ -306,7 +199,7 @@ mod tests {
         line.files = Some(Files::new(&vec![long; 10_000]));
         let text = line.into_text();
         assert!(text.len() <= LONGEST + 1, "{}", text.len());
-        let value: Value = serde_json::from_str(&text).unwrap_or_default();
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
         let told = value["files"].as_array().map_or(0, Vec::len);
         assert!(told > 0 && value["files_left_out"] == 10_000 - told, "{told}");
     }
