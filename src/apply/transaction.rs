@@ -66,7 +66,7 @@ impl<'r> Transaction<'r> {
 
     /// Stages a file whose bytes come in pieces.
     pub fn grow(&mut self, path: &Path, mode: u32, before: Option<Stamp>) -> Result<Growing, FileError> {
-        self.enter_folder_of(path)?;
+        self.enter_once(folder_of(path))?;
         let (step, growing) = self.root.stage_in_pieces(path, mode, before)?;
         self.steps.push(step);
         Ok(growing)
@@ -85,7 +85,7 @@ impl<'r> Transaction<'r> {
 
     /// Stages a file; its missing parents are made at once.
     pub fn write(&mut self, path: &Path, bytes: &[u8], mode: u32, before: Option<Stamp>) -> Result<(), FileError> {
-        self.enter_folder_of(path)?;
+        self.enter_once(folder_of(path))?;
         self.steps.push(self.root.stage(path, bytes, mode, before)?);
         Ok(())
     }
@@ -109,18 +109,22 @@ impl<'r> Transaction<'r> {
 
     /// Stages files on all cores; their missing parents are made at once.
     pub fn write_all(&mut self, files: &[NewFile<'_>]) -> Result<(), FileError> {
-        for file in files {
-            self.enter_folder_of(file.path)?;
-        }
+        self.enter_folders_of(files)?;
         let root = self.root;
         let stage = |file: &NewFile<'_>| Ok(root.stage(file.path, file.bytes, file.mode, file.before));
-        let staged: Result<Vec<_>, Infallible> = on_all_cores(files, Cost::Small, stage);
-        let Ok(staged) = staged;
+        let Ok::<_, Infallible>(staged) = on_all_cores(files, Cost::Small, stage);
+        self.take_down(staged.into_iter().map(|staged| staged.map(Some)))
+    }
+
+    /// Whatever became of the others: a step that nobody knows of could not be undone.
+    fn take_down<S: IntoIterator<Item = Step>>(
+        &mut self,
+        outcomes: impl IntoIterator<Item = Result<S, FileError>>,
+    ) -> Result<(), FileError> {
         let mut first = Ok(());
-        for outcome in staged {
+        for outcome in outcomes {
             match outcome {
-                // Whatever became of the others: a step that nobody knows of could not be undone.
-                Ok(step) => self.steps.push(step),
+                Ok(steps) => self.steps.extend(steps),
                 Err(error) => first = first.and(Err(error)),
             }
         }
@@ -227,18 +231,38 @@ impl<'r> Transaction<'r> {
         self.steps.iter().find(is_staged).map(|step| self.root.staged_path(step))
     }
 
-    fn enter_folder_of(&mut self, path: &Path) -> Result<(), FileError> {
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        if self.entered.contains(folder.as_os_str()) {
-            return Ok(());
+    fn enter_once(&mut self, folder: &Path) -> Result<(), FileError> {
+        if self.entered.insert(folder.into()) {
+            self.steps.extend(self.enter(folder)?);
         }
+        Ok(())
+    }
+
+    /// On all cores where many stand in one folder, once the first of them is there and with it the way to all.
+    fn enter_folders_of(&mut self, files: &[NewFile<'_>]) -> Result<(), FileError> {
+        let (mut siblings, mut above) = (Vec::new(), None);
+        for folder in files.iter().map(|file| folder_of(file.path)) {
+            if above.is_some() && above == folder.parent() {
+                if self.entered.insert(folder.into()) {
+                    siblings.push(folder);
+                }
+            } else {
+                self.enter_once(folder)?;
+                above = folder.parent();
+            }
+        }
+        let this = &*self;
+        let Ok::<_, Infallible>(made) = on_all_cores(&siblings, Cost::Small, |folder| Ok(this.enter(folder)));
+        self.take_down(made)
+    }
+
+    /// Makes a folder where it is missing; in one that is there, nothing is left of killed runs.
+    fn enter(&self, folder: &Path) -> Result<Vec<Step>, FileError> {
         let made = self.root.make_folder(folder, FOLDER_MODE)?;
         if self.sweeps && made.is_empty() {
             self.root.sweep(folder)?;
         }
-        self.steps.extend(made);
-        self.entered.insert(folder.into());
-        Ok(())
+        Ok(made)
     }
 
     /// A folder that a removal may leave empty goes last.
@@ -258,6 +282,10 @@ impl<'r> Transaction<'r> {
         }
         self.root.sync(&left)
     }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
 }
 
 /// The file system that a step is on, and a folder there.
