@@ -16,7 +16,7 @@ use crate::pki::{Authority, Certificate, KeyAlgorithm, Passphrase, PrivateKey, P
 use crate::plan::{After, Change, Issue, IssueKey, OldCopy};
 
 /// Keys that are made at a time: of ten thousand clients, not all are held in memory to the end.
-const PIECE: usize = 64;
+const PIECE: usize = 128;
 
 /// What signs the certificates of a plan, opened or made.
 pub struct Issuer {

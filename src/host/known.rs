@@ -15,7 +15,7 @@ use super::root::{Root, relative};
 use super::trust::Trusted;
 
 /// The folders of as many clients as are written at a time, and those above.
-const MOST: usize = 72;
+const MOST: usize = 136;
 
 /// The last ones used, at the end the last.
 #[derive(Debug, Default)]
