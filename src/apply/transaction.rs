@@ -300,3 +300,6 @@ fn place(step: &Step) -> Option<(u64, PathBuf)> {
     };
     Some((device, step.path().parent()?.to_owned()))
 }
+
+#[cfg(test)]
+mod tests;
