@@ -10,7 +10,7 @@ use super::attempt::Attempt;
 use super::issue::{Issuer, read};
 use super::layers::{Layers, Roots};
 use super::previous::{PREVIOUS, Recording};
-use super::transaction::{NewFile, PUBLIC_MODE, Transaction};
+use super::transaction::{NewFile, PUBLIC_MODE, Transaction, folder_of};
 use super::write::{SECRET_MODE, Write};
 use super::{Apply, Cause, request, validate};
 use crate::desired::{Leaving, OWN_FOLDER};
@@ -130,7 +130,7 @@ struct Copies<'a> {
 impl<'a> Copies<'a> {
     fn of(changes: &[&'a Change], pem: Option<&'a str>) -> Self {
         let copies = changes.iter().filter(|change| matches!(change.after, After::CopyOfCa));
-        let ahead = copies.filter_map(|change| Some((folder_of(&change.path)?, *change))).collect();
+        let ahead = copies.map(|change| (folder_of(&change.path).as_os_str(), *change)).collect();
         Self { pem, ahead }
     }
 
@@ -142,8 +142,8 @@ impl<'a> Copies<'a> {
         let mut new = Vec::with_capacity(files.len() * 3 / 2);
         for (at, file) in files.iter().enumerate() {
             new.push(file.as_new_file());
-            let Some(folder) = folder_of(&file.path) else { continue };
-            let goes_on = files.get(at + 1).is_some_and(|next| folder_of(&next.path) == Some(folder));
+            let folder = folder_of(&file.path).as_os_str();
+            let goes_on = files.get(at + 1).is_some_and(|next| folder_of(&next.path).as_os_str() == folder);
             if goes_on {
                 continue;
             }
@@ -156,13 +156,8 @@ impl<'a> Copies<'a> {
     }
 
     fn is_written(&self, change: &Change) -> bool {
-        let is_ahead = || folder_of(&change.path).is_some_and(|folder| self.ahead.contains_key(folder));
-        matches!(change.after, After::CopyOfCa) && !is_ahead()
+        matches!(change.after, After::CopyOfCa) && !self.ahead.contains_key(folder_of(&change.path).as_os_str())
     }
-}
-
-fn folder_of(path: &Path) -> Option<&OsStr> {
-    path.parent().map(Path::as_os_str)
 }
 
 /// Keys that change their places, by where they go.
