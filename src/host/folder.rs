@@ -16,7 +16,7 @@ use nix::unistd::syncfs;
 use super::error::{FileCause, FileError};
 use super::file::{Entry, FileId, FileKind, look_in};
 use super::root::Root;
-use super::step::OLD;
+use super::spot::OLD;
 use super::trust::{Distrust, Obstacle, step_into};
 
 /// What the trusted way to a folder leads to.

@@ -23,6 +23,7 @@ mod log_file;
 mod process;
 mod read_only;
 mod root;
+mod spot;
 mod stage;
 mod step;
 mod stream;

@@ -1,9 +1,6 @@
 //! Making steps: new bytes are written beside their target, missing folders are made, leftovers of killed runs go.
 //! Nothing that existed before changes here, apart from such leftovers.
 
-use std::ffi::OsStr;
-use std::fs::File;
-use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +16,8 @@ use super::file::{Attributes, FileId, FileKind, Stamp};
 use super::folder::Place;
 use super::process::effective_user;
 use super::root::Root;
-use super::step::{NEW, OLD, Spot, Step};
+use super::spot::{NEW, OLD};
+use super::step::Step;
 use super::trust::{Obstacle, take_made};
 
 /// For errors.
@@ -167,59 +165,5 @@ fn step(path: &Path, staged: FileId, before: Option<Stamp>) -> Step {
         // Most steps create: those that replace need not make all of them large.
         Some(before) => Step::Replace { path, staged, before: Box::new(before) },
         None => Step::Create { path, staged },
-    }
-}
-
-impl Spot<'_> {
-    fn write_new(&self, bytes: &[u8], mode: u32) -> Result<FileId, FileError> {
-        let (mut file, id) = self.create_new(mode)?;
-        file.write_all(bytes).map_err(|error| self.give_up_new(&error))?;
-        Ok(id)
-    }
-
-    /// An empty file under the name of what is staged.
-    pub(super) fn create_new(&self, mode: u32) -> Result<(File, FileId), FileError> {
-        let mode = Mode::from_bits_truncate(mode);
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let create = || openat(&self.folder, &*self.new, flags, mode);
-        let fd = match create() {
-            Err(Errno::EEXIST) => {
-                self.clear(&self.new)?;
-                create()
-            }
-            other => other,
-        };
-        let file = File::from(fd.map_err(|errno| self.fail("create", errno))?);
-        let created = (|| {
-            let found = Attributes::of(&fstat(&file)?);
-            // The umask has taken bits away, or none.
-            if found.mode != mode.bits() {
-                fchmod(&file, mode)?;
-            }
-            Ok(found.stamp.id)
-        })();
-        let id = created.map_err(|errno: Errno| self.give_up_new(&errno.into()))?;
-        Ok((file, id))
-    }
-
-    /// What could not be written whole is of no use; the first error is the one to tell.
-    fn give_up_new(&self, error: &std::io::Error) -> FileError {
-        let _ = unlinkat(&self.folder, &*self.new, UnlinkatFlags::NoRemoveDir);
-        self.fail("write", error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw))
-    }
-
-    /// Removes what a killed run left under that name. Anything that is not a regular file of this user stays: no run
-    /// made it.
-    fn clear(&self, name: &OsStr) -> Result<(), FileError> {
-        match self.look(name)? {
-            None => Ok(()),
-            Some((FileKind::File, found)) if found.uid == effective_user() => {
-                match unlinkat(&self.folder, name, UnlinkatFlags::NoRemoveDir) {
-                    Ok(()) | Err(Errno::ENOENT) => Ok(()),
-                    Err(errno) => Err(self.fail("remove a leftover of", errno)),
-                }
-            }
-            Some((kind, _)) => Err(self.in_the_way(name, kind)),
-        }
     }
 }

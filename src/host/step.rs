@@ -5,21 +5,16 @@
 //! was taken, half taken or not taken, and twice in a row; `new` and `old` files carry names of their own beside their
 //! target: `.NAME.dockseal-new`, `.NAME.dockseal-old`.
 
-use std::ffi::{OsStr, OsString};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, renameat, renameat2};
+use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, fchmod, fstat};
-use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 use serde::{Deserialize, Serialize};
 
-use super::error::{FileCause, FileError};
-use super::file::{Attributes, FileId, FileKind, Stamp, look_in};
+use super::error::FileError;
+use super::file::{Attributes, FileId, FileKind, Stamp};
 use super::root::Root;
-use super::trust::Obstacle;
+use super::spot::NEW;
 
 /// One change of the file system. Dropping it does nothing: what is not taken has to be undone (which removes the staged
 /// file), what is taken has to be undone or kept (which removes the saved file).
@@ -73,10 +68,6 @@ pub enum Step {
         path: PathBuf,
     },
 }
-
-/// Endings of the names beside a target.
-pub(super) const NEW: &str = ".dockseal-new";
-pub(super) const OLD: &str = ".dockseal-old";
 
 impl Step {
     /// What it changes.
@@ -198,128 +189,6 @@ impl Root {
             return Err(self.changed(path));
         }
         fchmod(&fd, Mode::from_bits_truncate(to)).map_err(fail)
-    }
-
-    fn changed(&self, path: &Path) -> FileError {
-        self.refuse(path, FileCause::ChangedMeanwhile)
-    }
-
-    pub(super) fn spot<'r>(&'r self, path: &'r Path) -> Result<Spot<'r>, FileError> {
-        let found = self.trusted_parent(path);
-        let (folder, name) = found.map_err(|obstacle| self.fail(path, "open the folder", obstacle))?;
-        let (new, old) = (self.beside(name, NEW), self.beside(name, OLD));
-        Ok(Spot { root: self, path, folder, name, new, old })
-    }
-
-    fn spot_if_there<'r>(&'r self, path: &'r Path) -> Result<Option<Spot<'r>>, FileError> {
-        match self.trusted_parent(path) {
-            Err(Obstacle::System(Errno::ENOENT | Errno::ENOTDIR)) => Ok(None),
-            _ => self.spot(path).map(Some),
-        }
-    }
-}
-
-/// A target with the two names beside it, in their open trusted folder: one swapped for another meanwhile plays no part.
-pub(super) struct Spot<'r> {
-    root: &'r Root,
-    path: &'r Path,
-    pub(super) folder: Arc<OwnedFd>,
-    pub(super) name: &'r OsStr,
-    pub(super) new: OsString,
-    pub(super) old: OsString,
-}
-
-impl Spot<'_> {
-    pub(super) fn fail(&self, action: &'static str, errno: Errno) -> FileError {
-        self.root.fail(self.path, action, errno)
-    }
-
-    /// An error about a name beside the target.
-    pub(super) fn in_the_way(&self, name: &OsStr, kind: FileKind) -> FileError {
-        self.root.refuse(&self.path.with_file_name(name), FileCause::InTheWay(kind))
-    }
-
-    pub(super) fn look(&self, name: &OsStr) -> Result<Option<(FileKind, Attributes)>, FileError> {
-        look_in(&self.folder, name).map_err(|errno| self.fail("read", errno))
-    }
-
-    fn id(&self, name: &OsStr) -> Result<Option<FileId>, FileError> {
-        Ok(self.look(name)?.map(|(_, found)| found.stamp.id))
-    }
-
-    fn expect(&self, before: Stamp) -> Result<(), FileError> {
-        match self.look(self.name)? {
-            Some((FileKind::File, now)) if now.stamp == before => Ok(()),
-            _ => Err(self.root.changed(self.path)),
-        }
-    }
-
-    fn expect_staged(&self, staged: FileId) -> Result<(), FileError> {
-        if self.id(&self.new)? == Some(staged) {
-            return Ok(());
-        }
-        Err(self.root.changed(&self.path.with_file_name(&self.new)))
-    }
-
-    /// A second name for the target's inode: whatever happens next, its content, mode, owner and times live on.
-    fn save(&self, before: FileId) -> Result<(), FileError> {
-        match linkat(&self.folder, self.name, &self.folder, &*self.old, AtFlags::empty()) {
-            Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Err(self.fail("save the old file", errno)),
-        }
-        match self.look(&self.old)? {
-            Some((_, saved)) if saved.stamp.id == before => Ok(()),
-            Some((kind, _)) => Err(self.in_the_way(&self.old, kind)),
-            None => Err(self.root.changed(self.path)),
-        }
-    }
-
-    pub(super) fn rename(&self, from: &OsStr, to: &OsStr, action: &'static str) -> Result<(), FileError> {
-        renameat(&self.folder, from, &self.folder, to).map_err(|errno| self.fail(action, errno))
-    }
-
-    /// Renames where nothing stands; what appeared there meanwhile is not clobbered.
-    fn move_to_free(&self, from: &OsStr, to: &OsStr, action: &'static str) -> Result<(), FileError> {
-        let moved = renameat2(&self.folder, from, &self.folder, to, RenameFlags::RENAME_NOREPLACE).or_else(|errno| {
-            if errno != Errno::EINVAL {
-                return Err(errno);
-            }
-            // File systems without that flag (renameat2(2)): a link does not clobber either.
-            linkat(&self.folder, from, &self.folder, to, AtFlags::empty())?;
-            unlinkat(&self.folder, from, UnlinkatFlags::NoRemoveDir)
-        });
-        match moved {
-            Ok(()) => Ok(()),
-            Err(Errno::EEXIST | Errno::ENOENT) => Err(self.root.changed(self.path)),
-            Err(errno) => Err(self.fail(action, errno)),
-        }
-    }
-
-    /// Gives the saved file its name back, where the target is gone, is `staged`, or is that file itself.
-    fn put_back(&self, before: FileId, staged: Option<FileId>) -> Result<(), FileError> {
-        let now = self.id(self.name)?;
-        if self.id(&self.old)? != Some(before) {
-            // Nothing saved: right if nothing was taken.
-            return if now.is_some() && now == staged { Err(self.root.changed(self.path)) } else { Ok(()) };
-        }
-        match now {
-            // rename(2) does nothing between two names of one inode.
-            Some(now) if now == before => self.remove_if(&self.old, before),
-            Some(now) if Some(now) == staged => self.rename(&self.old, self.name, "put back"),
-            Some(_) => Err(self.root.changed(self.path)),
-            None => self.move_to_free(&self.old, self.name, "put back"),
-        }
-    }
-
-    /// Removes a name if it is that file.
-    fn remove_if(&self, name: &OsStr, file: FileId) -> Result<(), FileError> {
-        if self.id(name)? != Some(file) {
-            return Ok(());
-        }
-        match unlinkat(&self.folder, name, UnlinkatFlags::NoRemoveDir) {
-            Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(errno) => Err(self.fail("remove", errno)),
-        }
     }
 }
 

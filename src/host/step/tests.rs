@@ -4,8 +4,11 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::time::Instant;
 
+use nix::errno::Errno;
+
 use super::*;
 use crate::host::Entry;
+use crate::host::error::FileCause;
 
 type Checked = Result<(), Box<dyn std::error::Error>>;
 
