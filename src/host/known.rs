@@ -17,6 +17,9 @@ use super::trust::Trusted;
 /// The folders of as many clients as are written at a time, and those above.
 const MOST: usize = 136;
 
+/// The kernel's tables of open files have room for powers of two.
+const ROOM: i32 = 255;
+
 /// The last ones used, at the end the last.
 #[derive(Debug, Default)]
 pub(super) struct Known(Mutex<Vec<Entry>>);
@@ -36,6 +39,14 @@ impl Entry {
 }
 
 impl Known {
+    /// None yet, and room for their handles beside that of the root: while threads share a table of open files, the kernel
+    /// waits for all processors before it puts a larger one in its place, for ten milliseconds and more.
+    pub fn none(root: &OwnedFd) -> Self {
+        // Where fewer may be open, the table stays as it is.
+        drop(rustix::io::fcntl_dupfd_cloexec(root, ROOM));
+        Self::default()
+    }
+
     /// The folder at `path`, if it is known and still there.
     pub fn find(&self, root: &Root, path: &Path) -> Option<Arc<OwnedFd>> {
         let entry = self.take_last(path)?;

@@ -62,7 +62,7 @@ impl Root {
     fn open_root(at: PathBuf, live: bool) -> Result<Self, FileError> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         match openat(AT_FDCWD, &at, flags, Mode::empty()) {
-            Ok(fd) => Ok(Self { at, live, fd, mark: "", known: Known::default() }),
+            Ok(fd) => Ok(Self { at, live, known: Known::none(&fd), fd, mark: "" }),
             Err(Errno::ENOTDIR) => Err(FileError::new(&at, FileCause::NotAFolder(FileKind::File))),
             Err(errno) => Err(FileError::system(&at, "open", errno)),
         }
@@ -91,7 +91,7 @@ impl Root {
     /// The same root for a second transaction on the same files: what it puts beside them bears names of their own.
     pub fn aside(&self, mark: &'static str) -> Result<Self, FileError> {
         let fd = self.fd.try_clone().map_err(|error| FileError::system(&self.at, "open", errno(&error)))?;
-        Ok(Self { at: self.at.clone(), live: self.live, fd, mark, known: Known::default() })
+        Ok(Self { at: self.at.clone(), live: self.live, known: Known::none(&fd), fd, mark })
     }
 
     /// The name of what is put beside the file `name`.
