@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::transaction::PUBLIC_MODE;
 use super::write::Write;
 use super::{Apply, Cause, passphrase, request, rotate, signer};
-use crate::host::{Cost, Entry, Root, on_all_cores};
+use crate::host::{Cost, Entry, Root, on_all_cores, on_all_cores_and};
 use crate::manifest;
 use crate::observed::{Authorities, FILE_LIMIT};
 use crate::pki::{Authority, Certificate, KeyAlgorithm, Passphrase, PrivateKey, PublicKey, Request, Role, StoredKey};
@@ -42,6 +42,14 @@ enum Bearer {
     Ca(PrivateKey),
     Made { public: PublicKey, pem: Zeroizing<String> },
     Requested(PublicKey),
+}
+
+/// Where what is issued goes.
+pub trait Taker {
+    /// Makes room for certificates at these places: they are being made.
+    fn expect<'p>(&mut self, places: impl Iterator<Item = &'p Path>) -> Result<(), Cause>;
+    /// Takes files.
+    fn take(&mut self, files: Vec<Write>) -> Result<(), Cause>;
 }
 
 impl Issuer {
@@ -110,9 +118,9 @@ impl Issuer {
 
     /// Makes the keys and certificates of all leaves, and gives them away piece by piece, each key before the certificate
     /// that bears it.
-    pub fn issue(&mut self, apply: &Apply, mut take: impl FnMut(Vec<Write>) -> Result<(), Cause>) -> Result<(), Cause> {
+    pub fn issue(&mut self, apply: &Apply, taker: &mut impl Taker) -> Result<(), Cause> {
         if !self.ready.is_empty() {
-            return take(std::mem::take(&mut self.ready));
+            return taker.take(std::mem::take(&mut self.ready));
         }
         let leaves: Vec<_> = jobs(apply).into_iter().filter(|(_, issue)| issue.spec.role != Role::Ca).collect();
         let (mut rest, mut bearers) = (leaves.as_slice(), std::mem::take(&mut self.first));
@@ -121,7 +129,10 @@ impl Issuer {
                 bearers = self.make_keys(apply, &rest[..rest.len().min(PIECE)], None)?;
             }
             let (piece, others) = rest.split_at(bearers.len());
-            take(self.sign(apply, piece, std::mem::take(&mut bearers))?)?;
+            let expect = || taker.expect(piece.iter().map(|(change, _)| change.path.as_path()));
+            let (signed, expected) = self.sign(apply, piece, std::mem::take(&mut bearers), expect);
+            expected?;
+            taker.take(signed?)?;
             rest = others;
         }
         Ok(())
@@ -142,27 +153,26 @@ impl Issuer {
         })
     }
 
-    fn sign(&self, apply: &Apply, jobs: &[Job<'_>], bearers: Vec<Bearer>) -> Result<Vec<Write>, Cause> {
-        let Some(authority) = &self.authority else { return Ok(Vec::new()) };
+    fn sign<A>(
+        &self,
+        apply: &Apply,
+        jobs: &[Job<'_>],
+        bearers: Vec<Bearer>,
+        also: impl FnOnce() -> A,
+    ) -> (Result<Vec<Write>, Cause>, A) {
+        let Some(authority) = &self.authority else { return (Ok(Vec::new()), also()) };
         let pairs: Vec<_> = jobs.iter().zip(bearers).collect();
         let signs_with_rsa = authority.certificate().facts.public_key.algorithm.is_none_or(KeyAlgorithm::is_rsa);
         let cost = if signs_with_rsa { Cost::Large } else { Cost::Small };
-        let certificates = on_all_cores(&pairs, cost, |((_, issue), bearer)| {
+        let sign = |((_, issue), bearer): &(&Job<'_>, Bearer)| {
             let key = match bearer {
                 Bearer::Ca(key) => key.public_key(),
                 Bearer::Made { public: key, .. } | Bearer::Requested(key) => key,
             };
             Ok::<_, Cause>(authority.issue(&issue.spec, key, apply.now)?.to_pem())
-        })?;
-        let mut files = Vec::with_capacity(2 * pairs.len());
-        for (((change, issue), bearer), certificate) in pairs.into_iter().zip(certificates) {
-            if let (Bearer::Made { pem, .. }, IssueKey::New { path, seen }) = (bearer, &issue.key) {
-                files.push(Write::secret(path, pem, seen.as_ref().map(|seen| seen.stamp)));
-            }
-            files.extend(old_copy(apply, change, issue.keeps_old.as_deref())?);
-            files.push(Write::public(change, certificate));
-        }
-        Ok(files)
+        };
+        let (certificates, also) = on_all_cores_and(&pairs, cost, sign, also);
+        (certificates.and_then(|certificates| files(apply, pairs, certificates)), also)
     }
 
     fn create_authority(
@@ -183,6 +193,19 @@ impl Issuer {
         self.ca_pem = Some(pem);
         Ok(())
     }
+}
+
+/// The files of signed pairs.
+fn files(apply: &Apply, pairs: Vec<(&Job<'_>, Bearer)>, certificates: Vec<String>) -> Result<Vec<Write>, Cause> {
+    let mut files = Vec::with_capacity(2 * pairs.len());
+    for (((change, issue), bearer), certificate) in pairs.into_iter().zip(certificates) {
+        if let (Bearer::Made { pem, .. }, IssueKey::New { path, seen }) = (bearer, &issue.key) {
+            files.push(Write::secret(path, pem, seen.as_ref().map(|seen| seen.stamp)));
+        }
+        files.extend(old_copy(apply, change, issue.keeps_old.as_deref())?);
+        files.push(Write::public(change, certificate));
+    }
+    Ok(files)
 }
 
 /// One certificate that a plan asks for.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use super::Cause;
-use super::transaction::{NewFile, Taken, Transaction};
-use crate::host::{FileError, Root};
+use super::transaction::{Taken, Transaction};
+use crate::host::{FileError, NewFile, Root};
 use crate::plan::daemon_json;
 
 /// One root three times: the files that the transactions put beside the same target bear different names.

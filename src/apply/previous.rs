@@ -15,9 +15,9 @@ use zeroize::Zeroizing;
 
 use super::dockerd::Dockerd;
 use super::journal::Heading;
-use super::transaction::{NewFile, Transaction};
+use super::transaction::Transaction;
 use super::{Apply, Cause, request, rotate};
-use crate::host::{Attributes, Entry, FileError, Growing, Root};
+use crate::host::{Attributes, Entry, FileError, Growing, NewFile, Root};
 use crate::manifest::RestartPolicy;
 use crate::observed::FILE_LIMIT;
 use crate::pki::Fingerprint;

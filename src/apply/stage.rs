@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::attempt::Attempt;
-use super::issue::{Issuer, read};
+use super::issue::{Issuer, Taker, read};
 use super::layers::{Layers, Roots};
 use super::previous::{PREVIOUS, Recording};
-use super::transaction::{NewFile, PUBLIC_MODE, Transaction, folder_of};
+use super::transaction::{PUBLIC_MODE, Transaction, folder_of};
 use super::write::{SECRET_MODE, Write};
 use super::{Apply, Cause, request, validate};
 use crate::desired::{Leaving, OWN_FOLDER};
-use crate::host::Root;
+use crate::host::{NewFile, Root};
 use crate::plan::{After, Change, DaemonStep, IssueKey, Resource};
 
 /// Stages it.
@@ -42,7 +42,7 @@ pub fn stage<'r>(
     stager.write_issued(&std::mem::take(&mut issuer.ca_files))?;
     let ca_pem = issuer.ca_pem.take();
     let mut copies = Copies::of(&late, ca_pem.as_deref());
-    issuer.issue(apply, |files| stager.write(&copies.beside(&files)))?;
+    issuer.issue(apply, &mut Issued { stager: &mut stager, copies: &mut copies })?;
     stager.write_elsewhere(apply)?;
     let late: Vec<&Change> = late.into_iter().filter(|change| !copies.is_written(change)).collect();
     stager.write_texts(&late, ca_pem.as_deref())?;
@@ -76,10 +76,10 @@ struct Stager<'s, 'r> {
 
 impl Stager<'_, '_> {
     fn write(&mut self, new: &[NewFile<'_>]) -> Result<(), Cause> {
-        if let Some(record) = &mut self.record {
-            record.add(new)?;
-        }
-        Ok(self.files.write_all(new)?)
+        let Self { files, record, .. } = self;
+        let (written, recorded) = files.write_all(new, || record.as_mut().map_or(Ok(()), |record| record.add(new)));
+        recorded?;
+        Ok(written?)
     }
 
     fn write_issued(&mut self, files: &[Write]) -> Result<(), Cause> {
@@ -116,6 +116,22 @@ impl Stager<'_, '_> {
             self.write(&new)?;
         }
         Ok(())
+    }
+}
+
+/// Takes what is issued, with the CA's certificate beside it.
+struct Issued<'i, 's, 'r, 'a> {
+    stager: &'i mut Stager<'s, 'r>,
+    copies: &'i mut Copies<'a>,
+}
+
+impl Taker for Issued<'_, '_, '_, '_> {
+    fn expect<'p>(&mut self, places: impl Iterator<Item = &'p Path>) -> Result<(), Cause> {
+        Ok(self.stager.files.enter_all(places)?)
+    }
+
+    fn take(&mut self, files: Vec<Write>) -> Result<(), Cause> {
+        self.stager.write(&self.copies.beside(&files))
     }
 }
 

@@ -1,5 +1,9 @@
 //! All files of an apply: staged beside their targets, synced once, renamed, synced once; or all put back.
 
+mod siblings;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -11,9 +15,12 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::Cause;
-use crate::host::{Attributes, Cost, Entry, FileError, Growing, Root, Stamp, Step, on_all_cores};
+use crate::host::{
+    Attributes, Cost, Entry, FileError, Growing, NewFile, Root, Stamp, Step, on_all_cores, on_all_cores_and,
+};
 use crate::observed::FILE_LIMIT;
 use crate::plan::{After, Change};
+use siblings::siblings;
 
 /// The mode of a folder that is made, octal.
 const FOLDER_MODE: u32 = 0o755;
@@ -38,19 +45,6 @@ pub struct Taken<'a> {
     steps: Cow<'a, [Step]>,
     /// Folders that removals may leave empty.
     emptied: Cow<'a, BTreeSet<PathBuf>>,
-}
-
-/// A file that shall appear.
-#[derive(Clone, Copy)]
-pub struct NewFile<'a> {
-    /// The target.
-    pub path: &'a Path,
-    /// What it holds.
-    pub bytes: &'a [u8],
-    /// Its permission bits, octal.
-    pub mode: u32,
-    /// What was seen there.
-    pub before: Option<Stamp>,
 }
 
 impl<'r> Transaction<'r> {
@@ -107,28 +101,29 @@ impl<'r> Transaction<'r> {
         self.steps.iter().find(|step| step.path() == path).map_or(Ok(()), |step| self.root.date(step, at))
     }
 
-    /// Stages files on all cores; their missing parents are made at once.
-    pub fn write_all(&mut self, files: &[NewFile<'_>]) -> Result<(), FileError> {
-        self.enter_folders_of(files)?;
+    /// Stages files on all cores; their missing parents are made at once. This thread does something else meanwhile, which
+    /// is done even where something fails.
+    pub fn write_all<A>(&mut self, files: &[NewFile<'_>], also: impl FnOnce() -> A) -> (Result<(), FileError>, A) {
+        if let Err(error) = self.enter_all(files.iter().map(|file| file.path)) {
+            return (Err(error), also());
+        }
         let root = self.root;
-        let stage = |file: &NewFile<'_>| Ok(root.stage(file.path, file.bytes, file.mode, file.before));
-        let Ok::<_, Infallible>(staged) = on_all_cores(files, Cost::Small, stage);
-        self.take_down(staged.into_iter().map(|staged| staged.map(Some)))
+        let folders: Vec<_> = files.chunk_by(|one, next| folder_of(one.path) == folder_of(next.path)).collect();
+        let stage = |files: &&[NewFile<'_>]| Ok(root.stage_all(files));
+        let (Ok::<_, Infallible>(staged), also) = on_all_cores_and(&folders, Cost::Small, stage, also);
+        // Whatever became of the others: a step that nobody knows of could not be undone.
+        let mut first = Ok(());
+        for (steps, outcome) in staged {
+            self.steps.extend(steps);
+            first = first.and(outcome);
+        }
+        (first, also)
     }
 
-    /// Whatever became of the others: a step that nobody knows of could not be undone.
-    fn take_down<S: IntoIterator<Item = Step>>(
-        &mut self,
-        outcomes: impl IntoIterator<Item = Result<S, FileError>>,
-    ) -> Result<(), FileError> {
-        let mut first = Ok(());
-        for outcome in outcomes {
-            match outcome {
-                Ok(steps) => self.steps.extend(steps),
-                Err(error) => first = first.and(Err(error)),
-            }
-        }
-        first
+    /// Makes the folders of these files where they are missing. One after the other: a file system holds a folder locked
+    /// while something is made in it, and cores that wait for each other take four times as long.
+    pub fn enter_all<'p>(&mut self, files: impl Iterator<Item = &'p Path>) -> Result<(), FileError> {
+        files.map(folder_of).try_for_each(|folder| self.enter_once(folder))
     }
 
     /// Stages what a change does to a file that stands there; new files come by [`Transaction::write_all`].
@@ -193,11 +188,14 @@ impl<'r> Transaction<'r> {
         self.steps.iter().filter_map(place).collect::<BTreeMap<u64, PathBuf>>().into_values()
     }
 
-    /// Everything that was staged appears. It need not have reached the disk.
+    /// Everything that was staged appears, in its order; folders beside each other at the same time. It need not have
+    /// reached the disk.
     pub fn commit(&mut self) -> Result<(), FileError> {
         self.entered = BTreeSet::new();
-        for step in &self.steps {
-            self.root.take(step)?;
+        for steps in self.steps.split(|step| matches!(step, Step::MakeFolder { .. })) {
+            for folders in siblings(steps, |step| folder_of(step.path())) {
+                on_all_cores(&folders, Cost::Small, |steps| self.root.take_all(steps))?;
+            }
         }
         Ok(())
     }
@@ -236,24 +234,6 @@ impl<'r> Transaction<'r> {
             self.steps.extend(self.enter(folder)?);
         }
         Ok(())
-    }
-
-    /// On all cores where many stand in one folder, once the first of them is there and with it the way to all.
-    fn enter_folders_of(&mut self, files: &[NewFile<'_>]) -> Result<(), FileError> {
-        let (mut siblings, mut above) = (Vec::new(), None);
-        for folder in files.iter().map(|file| folder_of(file.path)) {
-            if above.is_some() && above == folder.parent() {
-                if self.entered.insert(folder.into()) {
-                    siblings.push(folder);
-                }
-            } else {
-                self.enter_once(folder)?;
-                above = folder.parent();
-            }
-        }
-        let this = &*self;
-        let Ok::<_, Infallible>(made) = on_all_cores(&siblings, Cost::Small, |folder| Ok(this.enter(folder)));
-        self.take_down(made)
     }
 
     /// Makes a folder where it is missing; in one that is there, nothing is left of killed runs.
@@ -301,6 +281,3 @@ fn place(step: &Step) -> Option<(u64, PathBuf)> {
     };
     Some((device, step.path().parent()?.to_owned()))
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::transaction::{NewFile, PUBLIC_MODE};
-use crate::host::Stamp;
+use super::transaction::PUBLIC_MODE;
+use crate::host::{NewFile, Stamp};
 use crate::plan::Change;
 
 /// The mode of a private key, octal.

@@ -1,4 +1,4 @@
-//! The same work on many items, on all cores.
+//! Work on many items, on all cores.
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
@@ -25,10 +25,22 @@ pub fn on_all_cores<T: Sync, R: Send + Sync, E: Send + Sync>(
     cost: Cost,
     work: impl Fn(&T) -> Result<R, E> + Sync,
 ) -> Result<Vec<R>, E> {
+    on_all_cores_and(items, cost, work, || ()).0
+}
+
+/// The same, while this thread does something else before it takes its share: what can't be split, such as to wait for the
+/// disk, keeps no other core from work.
+pub fn on_all_cores_and<T: Sync, R: Send + Sync, E: Send + Sync, A>(
+    items: &[T],
+    cost: Cost,
+    work: impl Fn(&T) -> Result<R, E> + Sync,
+    also: impl FnOnce() -> A,
+) -> (Result<Vec<R>, E>, A) {
     let is_few = cost == Cost::Small && items.len() < FEW;
     let cores = if is_few { 1 } else { cores().min(items.len()) };
     if cores < 2 {
-        return items.iter().map(work).collect();
+        let also = also();
+        return (items.iter().map(work).collect(), also);
     }
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     // A place for each result: lists that grow would take twice the memory.
@@ -41,15 +53,17 @@ pub fn on_all_cores<T: Sync, R: Send + Sync, E: Send + Sync>(
             failed.fetch_or(result.is_err(), Ordering::Relaxed);
         }
     };
-    thread::scope(|scope| {
+    let also = thread::scope(|scope| {
         let others: Vec<_> = (1..cores).map(|_| scope.spawn(run)).collect();
+        let also = also();
         run();
         for other in others {
             other.join().unwrap_or_else(|panic| resume_unwind(panic));
         }
+        also
     });
     // Items are begun in their order, so only those behind a failure have no result.
-    places.into_iter().map_while(OnceLock::into_inner).collect()
+    (places.into_iter().map_while(OnceLock::into_inner).collect(), also)
 }
 
 /// Asked once: each time the limits of the process's cgroup would be read from files.
@@ -67,6 +81,15 @@ mod tests {
         let items: Vec<u32> = (0..1000).collect();
         let doubled: Result<Vec<u32>, ()> = on_all_cores(&items, Cost::Small, |n| Ok(n * 2));
         assert_eq!(doubled, Ok((0..1000).map(|n| n * 2).collect()));
+    }
+
+    #[test]
+    fn something_else_is_done_beside_many_items_and_beside_few() {
+        for count in [0, 1, FEW - 1, FEW, 1000] {
+            let items: Vec<usize> = (0..count).collect();
+            let (same, also) = on_all_cores_and(&items, Cost::Small, |n| Ok::<_, ()>(*n), || "also");
+            assert_eq!((same, also), (Ok(items), "also"));
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ mod verifier;
 
 pub use append::Growing;
 pub use command::{CommandError, run};
-pub use cores::{Cost, on_all_cores};
+pub use cores::{Cost, on_all_cores, on_all_cores_and};
 pub use error::FileError;
 pub use file::{Attributes, Entry, FileKind, Stamp};
 pub use filter::Filter;
@@ -43,6 +43,7 @@ pub use input::{absolute, read_input};
 pub use lock::{Lock, LockError};
 pub use process::{effective_user, harden, machine, program, sudo_user};
 pub use root::Root;
+pub use stage::NewFile;
 pub use step::Step;
 pub use stream::resolve;
 pub use tls::{Asked, Caller, CallerError, Identity, Outcome, ask, ask_plain, ask_unix};

@@ -30,8 +30,22 @@ impl Root {
     pub(super) fn spot<'r>(&'r self, path: &'r Path) -> Result<Spot<'r>, FileError> {
         let found = self.trusted_parent(path);
         let (folder, name) = found.map_err(|obstacle| self.fail(path, "open the folder", obstacle))?;
+        Ok(self.spot_in(folder, path, name))
+    }
+
+    /// The same, where the last one may stand in the same folder.
+    pub(super) fn spot_after<'r>(&'r self, last: Option<Spot<'_>>, path: &'r Path) -> Result<Spot<'r>, FileError> {
+        match (last, path.file_name()) {
+            (Some(last), Some(name)) if last.path.parent() == path.parent() => {
+                Ok(self.spot_in(last.folder, path, name))
+            }
+            _ => self.spot(path),
+        }
+    }
+
+    fn spot_in<'r>(&'r self, folder: Arc<OwnedFd>, path: &'r Path, name: &'r OsStr) -> Spot<'r> {
         let (new, old) = (self.beside(name, NEW), self.beside(name, OLD));
-        Ok(Spot { root: self, path, folder, name, new, old })
+        Spot { root: self, path, folder, name, new, old }
     }
 
     pub(super) fn spot_if_there<'r>(&'r self, path: &'r Path) -> Result<Option<Spot<'r>>, FileError> {
@@ -64,6 +78,22 @@ impl Spot<'_> {
 
     pub(super) fn look(&self, name: &OsStr) -> Result<Option<(FileKind, Attributes)>, FileError> {
         look_in(&self.folder, name).map_err(|errno| self.fail("read", errno))
+    }
+
+    /// Changes the mode of that file.
+    pub(super) fn change_mode(&self, file: FileId, from: u32, to: u32) -> Result<(), FileError> {
+        let fail = |errno| self.fail("change the mode", errno);
+        let expect = |now: Attributes| now.stamp.id == file && now.mode == from;
+        // Looked at first: what else may stand there by now is not opened.
+        if !self.look(self.name)?.is_some_and(|(_, now)| expect(now)) {
+            return Err(self.root.changed(self.path));
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let fd = openat(&self.folder, self.name, flags, Mode::empty()).map_err(fail)?;
+        if !expect(Attributes::of(&fstat(&fd).map_err(fail)?)) {
+            return Err(self.root.changed(self.path));
+        }
+        fchmod(&fd, Mode::from_bits_truncate(to)).map_err(fail)
     }
 
     fn id(&self, name: &OsStr) -> Result<Option<FileId>, FileError> {

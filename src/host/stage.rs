@@ -16,23 +16,48 @@ use super::file::{Attributes, FileId, FileKind, Stamp};
 use super::folder::Place;
 use super::process::effective_user;
 use super::root::Root;
-use super::spot::{NEW, OLD};
+use super::spot::{NEW, OLD, Spot};
 use super::step::Step;
 use super::trust::{Obstacle, take_made};
 
 /// For errors.
 const CREATE_FOLDER: &str = "create the folder";
 
+/// A file that shall appear.
+#[derive(Clone, Copy)]
+pub struct NewFile<'a> {
+    /// The target.
+    pub path: &'a Path,
+    /// What it holds.
+    pub bytes: &'a [u8],
+    /// Its permission bits, octal.
+    pub mode: u32,
+    /// What was seen there.
+    pub before: Option<Stamp>,
+}
+
 impl Root {
     /// Writes `bytes` beside `path`, with its final mode and never with a wider one. `before` is what was seen at `path`:
     /// `None` if nothing. Not synced: [`Root::sync`] does that for all files together.
     pub fn stage(&self, path: &Path, bytes: &[u8], mode: u32, before: Option<Stamp>) -> Result<Step, FileError> {
-        let spot = self.spot(path)?;
-        if before.is_some() {
-            spot.clear(&spot.old)?;
+        self.spot(path)?.stage(&NewFile { path, bytes, mode, before })
+    }
+
+    /// Stages files up to the first that fails, and gives the steps of those before it too. The way to a folder is walked
+    /// once for those that follow each other in it.
+    pub fn stage_all(&self, files: &[NewFile<'_>]) -> (Vec<Step>, Result<(), FileError>) {
+        let (mut steps, mut last) = (Vec::with_capacity(files.len()), None);
+        for file in files {
+            let staged = self.spot_after(last, file.path).and_then(|spot| Ok((spot.stage(file)?, spot)));
+            match staged {
+                Ok((step, spot)) => {
+                    steps.push(step);
+                    last = Some(spot);
+                }
+                Err(error) => return (steps, Err(error)),
+            }
         }
-        let staged = spot.write_new(bytes, mode)?;
-        Ok(step(path, staged, before))
+        (steps, Ok(()))
     }
 
     /// As [`Root::stage`], for bytes that come in pieces.
@@ -156,6 +181,16 @@ impl Root {
                 Err(fail(obstacle))
             }
         }
+    }
+}
+
+impl Spot<'_> {
+    fn stage(&self, file: &NewFile<'_>) -> Result<Step, FileError> {
+        if file.before.is_some() {
+            self.clear(&self.old)?;
+        }
+        let staged = self.write_new(file.bytes, file.mode)?;
+        Ok(step(file.path, staged, file.before))
     }
 }
 

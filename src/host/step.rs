@@ -7,14 +7,12 @@
 
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{OFlag, openat};
-use nix::sys::stat::{Mode, fchmod, fstat};
 use serde::{Deserialize, Serialize};
 
 use super::error::FileError;
-use super::file::{Attributes, FileId, FileKind, Stamp};
+use super::file::{FileId, FileKind, Stamp};
 use super::root::Root;
-use super::spot::NEW;
+use super::spot::{NEW, Spot};
 
 /// One change of the file system. Dropping it does nothing: what is not taken has to be undone (which removes the staged
 /// file), what is taken has to be undone or kept (which removes the saved file).
@@ -110,27 +108,20 @@ impl Root {
 
     /// Takes a step. Fails, and changes nothing that `undo` would not put back, where the target is not as expected.
     pub fn take(&self, step: &Step) -> Result<(), FileError> {
-        match step {
-            Step::MakeFolder { .. } | Step::RemoveFolder { .. } => Ok(()),
-            Step::Create { path, staged } => {
-                let spot = self.spot(path)?;
-                spot.expect_staged(*staged)?;
-                spot.move_to_free(&spot.new, spot.name, "create")
+        self.take_all(std::slice::from_ref(step))
+    }
+
+    /// Takes steps up to the first that fails. The way to a folder is walked once for those that follow each other in it.
+    pub fn take_all(&self, steps: &[Step]) -> Result<(), FileError> {
+        let mut last = None;
+        for step in steps {
+            if !matches!(step, Step::MakeFolder { .. } | Step::RemoveFolder { .. }) {
+                let spot = self.spot_after(last, step.path())?;
+                spot.take(step)?;
+                last = Some(spot);
             }
-            Step::Replace { path, staged, before } => {
-                let spot = self.spot(path)?;
-                spot.expect_staged(*staged)?;
-                spot.expect(**before)?;
-                spot.save(before.id)?;
-                spot.rename(&spot.new, spot.name, "replace")
-            }
-            Step::Remove { path, before } => {
-                let spot = self.spot(path)?;
-                spot.expect(**before)?;
-                spot.move_to_free(spot.name, &spot.old, "remove")
-            }
-            Step::ChangeMode { path, file, from, to } => self.change_mode(path, *file, *from, *to),
         }
+        Ok(())
     }
 
     /// Puts things back as they were before the step: same inode, mode, owner and modification time.
@@ -157,7 +148,9 @@ impl Root {
                 spot.put_back(before.id, None)
             }
             Step::ChangeMode { path, file, from, to } => match self.look(path)? {
-                Some((_, now)) if now.stamp.id == *file && now.mode == *to => self.change_mode(path, *file, *to, *from),
+                Some((_, now)) if now.stamp.id == *file && now.mode == *to => {
+                    self.spot(path)?.change_mode(*file, *to, *from)
+                }
                 _ => Ok(()),
             },
         }
@@ -174,21 +167,28 @@ impl Root {
             Step::RemoveFolder { path } => self.remove_empty(path),
         }
     }
+}
 
-    fn change_mode(&self, path: &Path, file: FileId, from: u32, to: u32) -> Result<(), FileError> {
-        let fail = |errno| self.fail(path, "change the mode", errno);
-        let spot = self.spot(path)?;
-        let expect = |now: Attributes| now.stamp.id == file && now.mode == from;
-        // Looked at first: what else may stand there by now is not opened.
-        if !spot.look(spot.name)?.is_some_and(|(_, now)| expect(now)) {
-            return Err(self.changed(path));
+impl Spot<'_> {
+    fn take(&self, step: &Step) -> Result<(), FileError> {
+        match step {
+            Step::MakeFolder { .. } | Step::RemoveFolder { .. } => Ok(()),
+            Step::Create { staged, .. } => {
+                self.expect_staged(*staged)?;
+                self.move_to_free(&self.new, self.name, "create")
+            }
+            Step::Replace { staged, before, .. } => {
+                self.expect_staged(*staged)?;
+                self.expect(**before)?;
+                self.save(before.id)?;
+                self.rename(&self.new, self.name, "replace")
+            }
+            Step::Remove { before, .. } => {
+                self.expect(**before)?;
+                self.move_to_free(self.name, &self.old, "remove")
+            }
+            Step::ChangeMode { file, from, to, .. } => self.change_mode(*file, *from, *to),
         }
-        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let fd = openat(&spot.folder, spot.name, flags, Mode::empty()).map_err(fail)?;
-        if !expect(Attributes::of(&fstat(&fd).map_err(fail)?)) {
-            return Err(self.changed(path));
-        }
-        fchmod(&fd, Mode::from_bits_truncate(to)).map_err(fail)
     }
 }
 
