@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::fcntl::AtFlags;
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::fstatat;
 
 use super::file::{Attributes, FileId};
@@ -16,13 +17,15 @@ use super::trust::Trusted;
 
 /// The folders of as many clients as are written at a time, and those above.
 const MOST: usize = 136;
-
-/// The kernel's tables of open files have room for powers of two.
-const ROOM: i32 = 255;
+/// Open files of a process that has room for so many folders and its other ones: the kernel's tables are powers of two.
+const ROOM: u64 = 256;
 
 /// The last ones used, at the end the last.
-#[derive(Debug, Default)]
-pub(super) struct Known(Mutex<Vec<Entry>>);
+#[derive(Debug)]
+pub(super) struct Known {
+    most: usize,
+    entries: Mutex<Vec<Entry>>,
+}
 
 #[derive(Clone, Debug)]
 struct Entry {
@@ -41,10 +44,14 @@ impl Entry {
 impl Known {
     /// None yet, and room for their handles beside that of the root: while threads share a table of open files, the kernel
     /// waits for all processors before it puts a larger one in its place, for ten milliseconds and more.
+    ///
+    /// Where a process may open fewer files, fewer folders stay open: the way to them is only walked again.
     pub fn none(root: &OwnedFd) -> Self {
-        // Where fewer may be open, the table stays as it is.
-        drop(rustix::io::fcntl_dupfd_cloexec(root, ROOM));
-        Self::default()
+        let (may_open, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((ROOM, ROOM));
+        let count = usize::try_from(may_open.min(ROOM)).unwrap_or(MOST);
+        // Opened and closed at the end of the room. Without it all goes on, only slower.
+        drop(i32::try_from(count).map(|count| rustix::io::fcntl_dupfd_cloexec(root, count - 1)));
+        Self { most: MOST.min(count / 3).max(1), entries: Mutex::default() }
     }
 
     /// The folder at `path`, if it is known and still there.
@@ -60,7 +67,7 @@ impl Known {
         let fd = Arc::new(folder.fd);
         let mut entries = self.lock();
         entries.retain(|entry| !entry.is_at(path));
-        if entries.len() == MOST {
+        if entries.len() >= self.most {
             entries.remove(0);
         }
         entries.push(Entry { path: path.to_owned(), id: folder.id, fd: Arc::clone(&fd) });
@@ -76,6 +83,6 @@ impl Known {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
