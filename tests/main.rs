@@ -18,6 +18,7 @@ mod examples;
 mod export;
 mod facts;
 mod faults;
+mod fleet;
 mod guides;
 mod help;
 mod import;
