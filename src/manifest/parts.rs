@@ -51,39 +51,40 @@ pub(super) struct Parts {
 impl Parts {
     pub fn read(manifest: &Value) -> Self {
         let clients = manifest.get("clients").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let times_of = |owner: String, name: String| Times {
-            valid_for: read_or(manifest, &format!("{owner}/valid_for"), || Server::default().valid_for),
-            renew_before: read(manifest, &format!("{owner}/renew_before")),
+        let times_of = |value: Option<&Value>, owner: String, name: String| Times {
+            valid_for: or_default(value.and_then(|value| value.get("valid_for")), || Server::default().valid_for),
+            renew_before: read(value.and_then(|value| value.get("renew_before"))),
             owner,
             name,
         };
-        let client_times = (0..clients.len()).map(|i| {
-            let name = read::<ClientName>(manifest, &format!("/clients/{i}/name"));
+        let client_times = clients.iter().enumerate().map(|(i, client)| {
+            let name = read::<ClientName>(client.get("name"));
             let name = name.map_or_else(|| "the client".to_owned(), |name| format!("the client `{name}`"));
-            times_of(format!("/clients/{i}"), name)
+            times_of(Some(client), format!("/clients/{i}"), name)
         });
         let has = |pointer: &str| manifest.pointer(pointer).is_some();
-        let mut hosts = list(manifest, "/daemon/hosts", "");
+        let mut hosts = list(manifest, "/daemon/hosts", None);
         if !has("/daemon/hosts") {
             let defaults = Daemon::default().hosts.into_iter();
             let entries = defaults.map(|value| At { pointer: "/daemon".to_owned(), value }).collect();
             hosts = List { entries, is_whole: manifest.get("daemon").is_none_or(Value::is_object) };
         }
         Self {
-            host: read(manifest, "/host"),
+            host: read(manifest.get("host")),
             has_ca: manifest.pointer("/ca/issuer").is_none_or(|issuer| issuer == "local"),
-            ca_common_name: read(manifest, "/ca/common_name"),
+            ca_common_name: read(manifest.pointer("/ca/common_name")),
             ca_has_common_name: has("/ca/common_name"),
             ca_has_subject: manifest.pointer("/ca/subject").is_some_and(|subject| *subject != serde_json::json!({})),
-            ca_valid_for: read_or(manifest, "/ca/valid_for", || Ca::default().valid_for),
-            dns: list(manifest, "/server/sans/dns", ""),
-            ip: list(manifest, "/server/sans/ip", ""),
-            clients: list(manifest, "/clients", "/name"),
-            clients_with_key_and_csr: (0..clients.len())
-                .map(|i| format!("/clients/{i}"))
-                .filter(|client| has(&format!("{client}/key")) && has(&format!("{client}/csr")))
+            ca_valid_for: or_default(manifest.pointer("/ca/valid_for"), || Ca::default().valid_for),
+            dns: list(manifest, "/server/sans/dns", None),
+            ip: list(manifest, "/server/sans/ip", None),
+            clients: list(manifest, "/clients", Some("name")),
+            clients_with_key_and_csr: (0..)
+                .zip(clients)
+                .filter(|(_, client)| client.get("key").is_some() && client.get("csr").is_some())
+                .map(|(i, _): (usize, _)| format!("/clients/{i}"))
                 .collect(),
-            times: std::iter::once(times_of("/server".to_owned(), "the server".to_owned()))
+            times: std::iter::once(times_of(manifest.get("server"), "/server".to_owned(), "the server".to_owned()))
                 .chain(client_times)
                 .collect(),
             hosts,
@@ -92,26 +93,24 @@ impl Parts {
     }
 }
 
-fn read<T: DeserializeOwned>(manifest: &Value, pointer: &str) -> Option<T> {
-    T::deserialize(manifest.pointer(pointer)?).ok()
+fn read<T: DeserializeOwned>(value: Option<&Value>) -> Option<T> {
+    T::deserialize(value?).ok()
 }
 
 /// The default where the field is not given; nothing where it is faulty.
-fn read_or<T: DeserializeOwned>(manifest: &Value, pointer: &str, default: impl Fn() -> T) -> Option<T> {
-    match manifest.pointer(pointer) {
-        Some(value) => T::deserialize(value).ok(),
-        None => Some(default()),
-    }
+fn or_default<T: DeserializeOwned>(value: Option<&Value>, default: impl Fn() -> T) -> Option<T> {
+    if value.is_none() { Some(default()) } else { read(value) }
 }
 
-/// The entries of the list at `pointer`, of each the field `field`.
-fn list<T: DeserializeOwned>(manifest: &Value, pointer: &str, field: &str) -> List<T> {
+/// The entries of the list at `pointer`; of each a field, where one is named.
+fn list<T: DeserializeOwned>(manifest: &Value, pointer: &str, field: Option<&str>) -> List<T> {
     let found = manifest.pointer(pointer);
     let items = found.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let entries: Vec<_> = (0..items.len())
-        .map(|i| format!("{pointer}/{i}{field}"))
-        .filter_map(|pointer| Some(At { value: read(manifest, &pointer)?, pointer }))
-        .collect();
+    let entry = |(i, item): (usize, &Value)| match field {
+        None => Some(At { value: read(Some(item))?, pointer: format!("{pointer}/{i}") }),
+        Some(field) => Some(At { value: read(item.get(field))?, pointer: format!("{pointer}/{i}/{field}") }),
+    };
+    let entries: Vec<_> = items.iter().enumerate().filter_map(entry).collect();
     let is_whole = entries.len() == items.len() && found.is_none_or(Value::is_array);
     List { entries, is_whole }
 }

@@ -68,8 +68,8 @@ fn rival<'t>(taken: &'t BTreeMap<PathBuf, Claim>, path: &Path) -> Option<&'t Cla
 }
 
 fn claims(manifest: &Value) -> Vec<Claim> {
-    let path = |pointer: &str| AbsolutePath::deserialize(manifest.pointer(pointer)?).ok().map(|path| path.0);
-    let directory = path("/directory").unwrap_or_else(|| decode::directory().0);
+    let path = |value: Option<&Value>| AbsolutePath::deserialize(value?).ok().map(|path| path.0);
+    let directory = path(manifest.get("directory")).unwrap_or_else(|| decode::directory().0);
     let mut claims = others(manifest);
     let mut ca = PathBuf::new();
     for (field, name, what) in [
@@ -81,7 +81,7 @@ fn claims(manifest: &Value) -> Vec<Claim> {
         ("", "ca-old-key.pem", "the former CA's key"),
     ] {
         let pointer = format!("/files/{field}");
-        let given = Some(&pointer).filter(|_| !field.is_empty()).and_then(|pointer| path(pointer));
+        let given = Some(&pointer).filter(|_| !field.is_empty()).and_then(|pointer| path(manifest.pointer(pointer)));
         let pointer = if given.is_some() { pointer } else { String::new() };
         let path = given.unwrap_or_else(|| directory.join(name));
         if field == "ca" {
@@ -90,12 +90,11 @@ fn claims(manifest: &Value) -> Vec<Claim> {
         claims.push(Claim { path, what: what.to_owned(), pointer });
     }
     let clients = manifest.get("clients").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    for index in 0..clients.len() {
-        let Some(name) = manifest.pointer(&format!("/clients/{index}/name")) else { continue };
+    for (index, client) in clients.iter().enumerate() {
+        let Some(name) = client.get("name") else { continue };
         let Ok(name) = ClientName::deserialize(name) else { continue };
-        let pointer = format!("/clients/{index}/directory");
-        let given = path(&pointer);
-        let pointer = if given.is_some() { pointer } else { String::new() };
+        let given = path(client.get("directory"));
+        let pointer = if given.is_some() { format!("/clients/{index}/directory") } else { String::new() };
         let folder = given.unwrap_or_else(|| directory.join("clients").join(name.as_str()));
         for (file, what) in [
             ("ca.pem", "copy of the CA's certificate"),
