@@ -81,6 +81,12 @@ impl Root {
     /// Makes a folder with `mode`, and each missing parent with 0755: one step for each that was made, outermost first.
     /// A folder that exists stays as it is.
     pub fn make_folder(&self, path: &Path, mode: u32) -> Result<Vec<Step>, FileError> {
+        // Most often the last name alone is missing, and then this takes the fewest calls.
+        if let Some(Ok(above)) = path.parent().map(|above| self.trusted(above))
+            && let Some((step, _)) = self.make_one_folder(&above, path, mode)?
+        {
+            return Ok(vec![step]);
+        }
         let mut missing: Vec<&Path> = Vec::new();
         let mut next = Some(path);
         let mut parent = None;
@@ -101,7 +107,12 @@ impl Root {
         let mut steps = Vec::new();
         for folder in missing.into_iter().rev() {
             let Some(above) = &parent else { return Err(self.fail(folder, CREATE_FOLDER, Errno::ENOENT)) };
-            match self.make_one_folder(above, folder, if folder == path { mode } else { 0o755 }) {
+            let outcome = self.make_one_folder(above, folder, if folder == path { mode } else { 0o755 });
+            let outcome = outcome.and_then(|made| match made {
+                Some((step, opened)) => Ok((Some(step), opened)),
+                None => self.found_meanwhile(folder).map(|found| (None, found)),
+            });
+            match outcome {
                 Ok((step, opened)) => {
                     steps.extend(step);
                     parent = Some(opened);
@@ -138,25 +149,28 @@ impl Root {
         Ok(swept)
     }
 
-    /// Gives no step where somebody else has made it meanwhile.
+    /// A folder that was missing a moment ago.
+    fn found_meanwhile(&self, path: &Path) -> Result<Arc<OwnedFd>, FileError> {
+        match self.look(path)? {
+            Some((FileKind::Folder, _)) => self.trusted(path).map_err(|why| self.fail(path, CREATE_FOLDER, why)),
+            Some((kind, _)) => Err(self.refuse(path, FileCause::NotAFolder(kind))),
+            None => Err(self.refuse(path, FileCause::ChangedMeanwhile)),
+        }
+    }
+
+    /// Gives nothing where something stands there already.
     fn make_one_folder(
         &self,
         parent: &OwnedFd,
         path: &Path,
         mode: u32,
-    ) -> Result<(Option<Step>, Arc<OwnedFd>), FileError> {
+    ) -> Result<Option<(Step, Arc<OwnedFd>)>, FileError> {
         let fail = |obstacle| self.fail(path, CREATE_FOLDER, obstacle);
         let Some(name) = path.file_name() else { return Err(fail(Errno::EINVAL.into())) };
         let mode = Mode::from_bits_truncate(mode);
         match mkdirat(parent, name, mode) {
             Ok(()) => {}
-            Err(Errno::EEXIST) => {
-                return match self.look(path)? {
-                    Some((FileKind::Folder, _)) => self.trusted(path).map(|found| (None, found)).map_err(fail),
-                    Some((kind, _)) => Err(self.refuse(path, FileCause::NotAFolder(kind))),
-                    None => Err(self.refuse(path, FileCause::ChangedMeanwhile)),
-                };
-            }
+            Err(Errno::EEXIST) => return Ok(None),
             Err(errno) => return Err(fail(errno.into())),
         }
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -173,7 +187,7 @@ impl Root {
         match trusted {
             Ok(folder) => {
                 let step = Step::MakeFolder { path: PathBuf::from(path), folder: folder.id };
-                Ok((Some(step), self.remember(path, folder)))
+                Ok(Some((step, self.remember(path, folder))))
             }
             Err(obstacle) => {
                 // It is empty and ours; the first error is the one to tell.
