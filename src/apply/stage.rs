@@ -196,32 +196,24 @@ fn forget_previous(apply: &Apply<'_>, files: &mut Transaction<'_>) -> Result<(),
 
 /// Where files appear beside targets.
 fn folders(apply: &Apply<'_>) -> BTreeSet<PathBuf> {
-    let mut folders = BTreeSet::from([PathBuf::from(OWN_FOLDER)]);
-    let mut add = |path: &Path| {
-        if let Some(folder) = path.parent().filter(|folder| !folders.contains(*folder)) {
-            folders.insert(folder.to_owned());
-        }
-    };
-    add(&apply.desired.layout.daemon_json());
+    let daemon_json = apply.desired.layout.daemon_json();
+    let mut files = vec![daemon_json.as_path()];
     for change in &apply.plan.changes {
         match &change.after {
-            After::Service => {}
+            After::Service => continue,
             After::Certificate(issue) => {
-                add(&change.path);
                 if let IssueKey::New { path, .. } = &issue.key {
-                    add(path);
+                    files.push(path);
                 }
             }
-            After::HandedIn(intake) => {
-                add(&change.path);
-                if let Some(key) = &intake.key {
-                    add(&key.path);
-                }
-            }
-            _ => add(&change.path),
+            After::HandedIn(intake) => files.extend(intake.key.iter().map(|key| key.path.as_path())),
+            _ => {}
         }
+        files.push(&change.path);
     }
-    folders
+    // Files of one folder stand together, and to compare bytes costs less than to compare paths.
+    files.dedup_by(|next, file| folder_of(next).as_os_str() == folder_of(file).as_os_str());
+    files.into_iter().map(folder_of).chain([Path::new(OWN_FOLDER)]).map(Path::to_owned).collect()
 }
 
 /// Containers survive the restart only by a live-restore that is on before it. It has to be switched on with a daemon.json

@@ -230,8 +230,9 @@ impl<'r> Transaction<'r> {
     }
 
     fn enter_once(&mut self, folder: &Path) -> Result<(), FileError> {
-        if self.entered.insert(folder.into()) {
+        if !self.entered.contains(folder.as_os_str()) {
             self.steps.extend(self.enter(folder)?);
+            self.entered.insert(folder.into());
         }
         Ok(())
     }
