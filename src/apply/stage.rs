@@ -39,13 +39,19 @@ pub fn stage<'r>(
     let is_early = |change: &&Change| matches!(change.resource, Resource::RecoverUnit | Resource::DropIn);
     let (early, late): (Vec<&Change>, Vec<&Change>) = apply.plan.changes.iter().partition(is_early);
     stager.write_texts(&early, None)?;
+    stager.files.then();
     stager.write_issued(&std::mem::take(&mut issuer.ca_files))?;
+    stager.files.then();
     let ca_pem = issuer.ca_pem.take();
     let mut copies = Copies::of(&late, ca_pem.as_deref());
     issuer.issue(apply, &mut Issued { stager: &mut stager, copies: &mut copies })?;
     stager.write_elsewhere(apply)?;
-    let late: Vec<&Change> = late.into_iter().filter(|change| !copies.is_written(change)).collect();
+    let late = late.into_iter().filter(|change| !copies.is_written(change));
+    let (last, late): (Vec<&Change>, Vec<&Change>) = late.partition(|change| change.resource == Resource::DaemonJson);
     stager.write_texts(&late, ca_pem.as_deref())?;
+    stager.files.then();
+    stager.write_texts(&last, None)?;
+    stager.files.then();
     for change in &apply.plan.changes {
         stager.files.stage(change)?;
         if let After::Bundle(_) = change.after {

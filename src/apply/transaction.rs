@@ -34,6 +34,8 @@ pub struct Transaction<'r> {
     root: &'r Root,
     sweeps: bool,
     steps: Vec<Step>,
+    /// Numbers of steps that are not taken before all that come before them are.
+    waiting: Vec<usize>,
     /// Folders that need not be looked at again while files are staged: as bytes, for paths compare name by name.
     entered: BTreeSet<OsString>,
     emptied: BTreeSet<PathBuf>,
@@ -50,7 +52,14 @@ pub struct Taken<'a> {
 impl<'r> Transaction<'r> {
     /// Nothing yet.
     pub fn new(root: &'r Root) -> Self {
-        Self { root, sweeps: false, steps: Vec::new(), entered: BTreeSet::new(), emptied: BTreeSet::new() }
+        Self {
+            root,
+            sweeps: false,
+            steps: Vec::new(),
+            waiting: Vec::new(),
+            entered: BTreeSet::new(),
+            emptied: BTreeSet::new(),
+        }
     }
 
     /// Nothing yet; it removes what killed runs left in the folders that it enters. The one main transaction alone does.
@@ -120,8 +129,8 @@ impl<'r> Transaction<'r> {
         (first, also)
     }
 
-    /// Makes the folders of these files where they are missing. One after the other: a file system holds a folder locked
-    /// while something is made in it, and cores that wait for each other take four times as long.
+    /// Makes the folders of these files where they are missing. One after the other: a folder is locked while something is
+    /// made in it, and more cores would only wait for each other.
     pub fn enter_all<'p>(&mut self, files: impl Iterator<Item = &'p Path>) -> Result<(), FileError> {
         files.map(folder_of).try_for_each(|folder| self.enter_once(folder))
     }
@@ -188,14 +197,23 @@ impl<'r> Transaction<'r> {
         self.steps.iter().filter_map(place).collect::<BTreeMap<u64, PathBuf>>().into_values()
     }
 
-    /// Everything that was staged appears, in its order; folders beside each other at the same time. It need not have
-    /// reached the disk.
+    /// What is staged from here on appears after all that was staged before.
+    pub fn then(&mut self) {
+        self.waiting.push(self.steps.len());
+    }
+
+    /// Everything that was staged appears, in its order in each folder; folders beside each other at the same time. It need
+    /// not have reached the disk.
     pub fn commit(&mut self) -> Result<(), FileError> {
         self.entered = BTreeSet::new();
-        for steps in self.steps.split(|step| matches!(step, Step::MakeFolder { .. })) {
-            for folders in siblings(steps, |step| folder_of(step.path())) {
-                on_all_cores(&folders, Cost::Small, |steps| self.root.take_all(steps))?;
+        let mut begun = 0;
+        for end in self.waiting.iter().copied().chain([self.steps.len()]) {
+            for steps in self.steps[begun..end].split(|step| matches!(step, Step::MakeFolder { .. })) {
+                for folders in siblings(steps, |step| folder_of(step.path())) {
+                    on_all_cores(&folders, Cost::Small, |steps| self.root.take_all(steps))?;
+                }
             }
+            begun = end;
         }
         Ok(())
     }

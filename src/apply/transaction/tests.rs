@@ -76,3 +76,25 @@ fn a_step_that_cant_be_taken_leads_back_from_all_others() {
     assert_eq!(names(&clients.join("client-13")), ["cert.pem"]);
     assert_eq!(fs::read_to_string(somebody_elses).unwrap(), "somebody else's");
 }
+
+#[test]
+fn what_comes_then_is_not_taken_before_all_else() {
+    let (folder, clients, mut paths) = forty();
+    paths.push(PathBuf::from("/clients/daemon/daemon.json"));
+    let (first, last) = paths.split_at(40);
+    let root = Root::at(folder.path().to_owned()).unwrap();
+    for in_the_way in [0, 13, 39] {
+        let mut transaction = Transaction::new(&root);
+        transaction.write_all(&files(first), || ()).0.unwrap();
+        transaction.then();
+        transaction.write_all(&files(last), || ()).0.unwrap();
+        let somebody_elses = clients.join(format!("client-{in_the_way}/cert.pem"));
+        fs::write(&somebody_elses, "somebody else's").unwrap();
+
+        transaction.commit().unwrap_err();
+        assert_eq!(names(&clients.join("daemon")), [".daemon.json.dockseal-new"], "{in_the_way}");
+        transaction.undo().unwrap();
+        fs::remove_dir_all(somebody_elses.parent().unwrap()).unwrap();
+        assert_eq!(names(&clients), [""; 0]);
+    }
+}
