@@ -61,6 +61,8 @@ impl Rollback<'_> {
             attempt.journal.stage(folders.chain([OWN_FOLDER.into()]).collect())?;
             for (file, seen) in previous.files.iter().zip(&steps) {
                 stage(&mut attempt.layers.main, file, *seen)?;
+                // The order of that change is that of the way back too.
+                attempt.layers.main.then();
             }
             attempt.layers.main.remove(Path::new(PREVIOUS), seen.stamp)?;
             attempt.commit()?;
