@@ -1,7 +1,7 @@
 //! The system calls of a run by which it changes files, and runs in which one of them kills the program or fails.
 //!
-//! strace counts the calls of each name by thread, so the program gets one core, where it has one thread alone. Its
-//! `--seccomp-bpf` would be faster, and sends no signals.
+//! strace counts the calls of each name by thread, so the program gets one core, where it has one thread alone; or two, where
+//! one of its threads comes to a number that is small enough. Its `--seccomp-bpf` would be faster, and sends no signals.
 
 use std::fs;
 use std::process::Command;
@@ -74,16 +74,27 @@ impl Site {
         self.strace(arguments, &names.iter().map(next).collect::<Vec<_>>())
     }
 
+    /// A run on two cores with a fault in the call of this name and number of a thread, whichever comes to it.
+    pub fn with_fault_beside_others(&self, arguments: &[&str], (name, number): (&str, usize), fault: &str) -> Traced {
+        let cores: Vec<String> = allowed_cores().into_iter().take(2).map(|core| core.to_string()).collect();
+        let (ran, trace) = self.straced(arguments, &cores.join(","), &[format!("inject={name}:{fault}:when={number}")]);
+        Traced { ran, calls: Vec::new(), trace }
+    }
+
     fn strace(&self, arguments: &[&str], faults: &[String]) -> Traced {
+        let (ran, trace) = self.straced(arguments, &core(), faults);
+        Traced { ran, calls: calls(&trace), trace }
+    }
+
+    fn straced(&self, arguments: &[&str], cores: &str, faults: &[String]) -> (Ran, String) {
         let log = self.folder().join("trace");
         let mut command = Command::new("/usr/bin/taskset");
-        command.args(["--cpu-list", &core()]).args(["/usr/bin/strace", "-f", "-y", "-o"]).arg(&log);
+        command.args(["--cpu-list", cores]).args(["/usr/bin/strace", "-f", "-y", "-o"]).arg(&log);
         command.arg("-e").arg(format!("trace={CHANGING}"));
         command.args(faults.iter().flat_map(|fault| ["-e", fault]));
         command.arg(Dockseal::BINARY).args(arguments).args(["--root", "root"]).current_dir(self.folder());
         let ran = Ran::run(&command, b"", Duration::from_secs(60));
-        let trace = fs::read_to_string(log).unwrap();
-        Traced { ran, calls: calls(&trace), trace }
+        (ran, fs::read_to_string(log).unwrap())
     }
 }
 
@@ -148,12 +159,16 @@ fn calls(trace: &str) -> Vec<Call> {
 fn core() -> String {
     static TESTS: AtomicUsize = AtomicUsize::new(0);
     thread_local!(static TEST: usize = TESTS.fetch_add(1, Ordering::Relaxed));
+    let cores = allowed_cores();
+    cores[TEST.with(|test| *test) % cores.len()].to_string()
+}
+
+fn allowed_cores() -> Vec<usize> {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let cores = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim();
     let numbers = cores.split(',').flat_map(|range| {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         first.parse::<usize>().unwrap()..=last.parse().unwrap()
     });
-    let numbers: Vec<usize> = numbers.collect();
-    numbers[TEST.with(|test| *test) % numbers.len()].to_string()
+    numbers.collect()
 }
