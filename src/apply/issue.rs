@@ -4,15 +4,14 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use zeroize::Zeroizing;
-
+use super::key::{Bearer, ca_key_pem, read, read_key};
 use super::transaction::PUBLIC_MODE;
 use super::write::Write;
 use super::{Apply, Cause, passphrase, request, rotate, signer};
-use crate::host::{Cost, Entry, Root, on_all_cores, on_all_cores_and};
+use crate::host::{Cost, on_all_cores, on_all_cores_and};
 use crate::manifest;
-use crate::observed::{Authorities, FILE_LIMIT};
-use crate::pki::{Authority, Certificate, KeyAlgorithm, Passphrase, PrivateKey, PublicKey, Request, Role, StoredKey};
+use crate::observed::Authorities;
+use crate::pki::{Authority, Certificate, KeyAlgorithm, Passphrase, PrivateKey, Role};
 use crate::plan::{After, Change, Issue, IssueKey, OldCopy};
 
 /// Keys that are made at a time: of ten thousand clients, not all are held in memory to the end.
@@ -37,17 +36,10 @@ pub struct Issuer {
     made: AtomicUsize,
 }
 
-/// The key of a certificate. Of a leaf's, only what is written: the library's own form is many times larger.
-enum Bearer {
-    Ca(PrivateKey),
-    Made { public: PublicKey, pem: Zeroizing<String> },
-    Requested(PublicKey),
-}
-
 /// Where what is issued goes.
 pub trait Taker {
     /// Makes room for certificates at these places: they are being made.
-    fn expect<'p>(&mut self, places: impl Iterator<Item = &'p Path>) -> Result<(), Cause>;
+    fn make_room<'p>(&mut self, places: impl Iterator<Item = &'p Path>) -> Result<(), Cause>;
     /// Takes files.
     fn take(&mut self, files: Vec<Write>) -> Result<(), Cause>;
 }
@@ -129,9 +121,9 @@ impl Issuer {
                 bearers = self.make_keys(apply, &rest[..rest.len().min(PIECE)], None)?;
             }
             let (piece, others) = rest.split_at(bearers.len());
-            let expect = || taker.expect(piece.iter().map(|(change, _)| change.path.as_path()));
-            let (signed, expected) = self.sign(apply, piece, std::mem::take(&mut bearers), expect);
-            expected?;
+            let make_room = || taker.make_room(piece.iter().map(|(change, _)| change.path.as_path()));
+            let (signed, made) = self.sign(apply, piece, std::mem::take(&mut bearers), make_room);
+            made?;
             taker.take(signed?)?;
             rest = others;
         }
@@ -147,7 +139,7 @@ impl Issuer {
         let all = apply.plan.changes.iter().filter_map(as_issue).count();
         let cost = if jobs.iter().any(|(_, issue)| issue.spec.key.is_rsa()) { Cost::Large } else { Cost::Small };
         on_all_cores(jobs, cost, |(_, issue)| {
-            let bearer = bearer(apply.root, issue, passphrase);
+            let bearer = Bearer::of(apply.root, issue, passphrase);
             (apply.progress)(self.made.fetch_add(1, Ordering::Relaxed) + 1, all);
             bearer
         })
@@ -165,11 +157,7 @@ impl Issuer {
         let signs_with_rsa = authority.certificate().facts.public_key.algorithm.is_none_or(KeyAlgorithm::is_rsa);
         let cost = if signs_with_rsa { Cost::Large } else { Cost::Small };
         let sign = |((_, issue), bearer): &(&Job<'_>, Bearer)| {
-            let key = match bearer {
-                Bearer::Ca(key) => key.public_key(),
-                Bearer::Made { public: key, .. } | Bearer::Requested(key) => key,
-            };
-            Ok::<_, Cause>(authority.issue(&issue.spec, key, apply.now)?.to_pem())
+            Ok::<_, Cause>(authority.issue(&issue.spec, bearer.public_key(), apply.now)?.to_pem())
         };
         let (certificates, also) = on_all_cores_and(&pairs, cost, sign, also);
         (certificates.and_then(|certificates| files(apply, pairs, certificates)), also)
@@ -231,25 +219,6 @@ fn open_authority(apply: &Apply, passphrase: Option<&Passphrase>) -> Result<Auth
     Ok(Authority::open(certificate, key)?)
 }
 
-fn bearer(root: &Root, issue: &Issue, passphrase: Option<&Passphrase>) -> Result<Bearer, Cause> {
-    match &issue.key {
-        IssueKey::New { .. } => {
-            let key = PrivateKey::generate(issue.spec.key)?;
-            if issue.spec.role == Role::Ca {
-                return Ok(Bearer::Ca(key));
-            }
-            Ok(Bearer::Made { public: key.public_key().clone(), pem: key.to_pem()? })
-        }
-        IssueKey::Kept(path) if issue.spec.role == Role::Ca => Ok(Bearer::Ca(read_key(root, path, passphrase)?)),
-        IssueKey::Kept(path) => Ok(Bearer::Requested(read_key(root, path, None)?.public_key().clone())),
-        IssueKey::Request(path) => {
-            let bytes = bytes(root.read_anywhere(path, FILE_LIMIT)?, path)?;
-            let request = Request::parse(&bytes).map_err(|error| Cause::Parse { path: path.clone(), error })?;
-            Ok(Bearer::Requested(request.public_key))
-        }
-    }
-}
-
 /// The certificate that a change replaces, where it stays beside the new one.
 pub fn old_copy(apply: &Apply, change: &Change, keeps: Option<&OldCopy>) -> Result<Option<Write>, Cause> {
     let Some(old) = keeps else { return Ok(None) };
@@ -276,33 +245,9 @@ pub fn new_ca(
     Ok(Authority::create(&issue.spec, key, apply.now)?)
 }
 
-fn ca_key_pem(key: &PrivateKey, passphrase: Option<&Passphrase>) -> Result<Zeroizing<String>, Cause> {
-    Ok(match passphrase {
-        Some(passphrase) => key.to_encrypted_pem(passphrase)?,
-        None => key.to_pem()?,
-    })
-}
-
-pub fn read_key(root: &Root, path: &Path, passphrase: Option<&Passphrase>) -> Result<PrivateKey, Cause> {
-    let bytes = read(root, path)?;
-    let key = StoredKey::parse(&bytes).and_then(|key| key.open(passphrase));
-    key.map_err(|error| Cause::Key { path: path.to_owned(), error })
-}
-
 /// What `ca.pem` holds.
 fn read_ca(apply: &Apply) -> Result<String, Cause> {
     let path = apply.desired.layout.ca_certificate();
     let bytes = read(apply.root, &path)?;
     String::from_utf8(bytes.to_vec()).map_err(|_| Cause::Gone(path))
-}
-
-pub fn read(root: &Root, path: &Path) -> Result<Zeroizing<Vec<u8>>, Cause> {
-    bytes(root.read(path, FILE_LIMIT)?, path)
-}
-
-fn bytes(entry: Entry, path: &Path) -> Result<Zeroizing<Vec<u8>>, Cause> {
-    match entry {
-        Entry::File(contents) => Ok(contents.bytes),
-        Entry::Missing | Entry::Denied | Entry::NotAFile(_) => Err(Cause::Gone(path.to_owned())),
-    }
 }

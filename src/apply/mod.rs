@@ -11,6 +11,7 @@ mod error;
 pub mod fuzzing;
 mod issue;
 mod journal;
+mod key;
 mod layers;
 mod passphrase;
 mod previous;

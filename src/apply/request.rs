@@ -1,6 +1,7 @@
 //! What is signed elsewhere, as files: a new key with its request; a certificate that came back, with the key that waited.
 
-use super::issue::{old_copy, read_key};
+use super::issue::old_copy;
+use super::key::read_key;
 use super::write::{SECRET_MODE, Write};
 use super::{Apply, Cause};
 use crate::host::{Cost, Entry, on_all_cores};

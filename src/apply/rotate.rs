@@ -7,7 +7,8 @@ use std::path::Path;
 
 use time::OffsetDateTime;
 
-use super::issue::{new_ca, read, read_key};
+use super::issue::new_ca;
+use super::key::{read, read_key};
 use super::write::Write;
 use super::{Apply, Cause};
 use crate::host::Entry;

@@ -7,7 +7,8 @@ use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime, UtcOffset};
 use zeroize::Zeroizing;
 
-use super::issue::{old_copy, read_key};
+use super::issue::old_copy;
+use super::key::read_key;
 use super::write::Write;
 use super::{Apply, Cause};
 use crate::host::{Entry, FileKind, Filter, Root, effective_user};

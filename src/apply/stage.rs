@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::attempt::Attempt;
-use super::issue::{Issuer, Taker, read};
+use super::issue::{Issuer, Taker};
+use super::key::read;
 use super::layers::{Layers, Roots};
 use super::previous::{PREVIOUS, Recording};
 use super::transaction::{PUBLIC_MODE, Transaction, folder_of};
@@ -132,7 +133,7 @@ struct Issued<'i, 's, 'r, 'a> {
 }
 
 impl Taker for Issued<'_, '_, '_, '_> {
-    fn expect<'p>(&mut self, places: impl Iterator<Item = &'p Path>) -> Result<(), Cause> {
+    fn make_room<'p>(&mut self, places: impl Iterator<Item = &'p Path>) -> Result<(), Cause> {
         Ok(self.stager.files.enter_all(places)?)
     }
 
