@@ -47,11 +47,12 @@ impl Known {
     ///
     /// Where a process may open fewer files, fewer folders stay open: the way to them is only walked again.
     pub fn none(root: &OwnedFd) -> Self {
-        let (may_open, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((ROOM, ROOM));
-        let count = usize::try_from(may_open.min(ROOM)).unwrap_or(MOST);
-        // Opened and closed at the end of the room. Without it all goes on, only slower.
-        drop(i32::try_from(count).map(|count| rustix::io::fcntl_dupfd_cloexec(root, count - 1)));
-        Self { most: MOST.min(count / 3).max(1), entries: Mutex::default() }
+        let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((ROOM, ROOM));
+        // Opened at the end of the room, and closed at once. Where that fails all goes on, only slower.
+        drop(i32::try_from(limit.min(ROOM)).map(|room| rustix::io::fcntl_dupfd_cloexec(root, room - 1)));
+        // Two thirds stay for what is read and written on all cores.
+        let third = usize::try_from(limit / 3).unwrap_or(MOST);
+        Self { most: third.clamp(1, MOST), entries: Mutex::default() }
     }
 
     /// The folder at `path`, if it is known and still there.
