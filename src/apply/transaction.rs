@@ -95,8 +95,7 @@ impl<'r> Transaction<'r> {
 
     /// The staged file of `path` belongs to that user and group.
     pub fn give(&self, path: &Path, uid: u32, gid: u32) -> Result<(), FileError> {
-        let is_meant = |step: &&Step| matches!(step, Step::Create { .. } | Step::Replace { .. }) && step.path() == path;
-        self.steps.iter().find(is_meant).map_or(Ok(()), |step| self.root.give(step, uid, gid))
+        self.staging(path).map_or(Ok(()), |step| self.root.give(step, uid, gid))
     }
 
     /// A folder that is made where it is missing, for this user alone.
@@ -107,7 +106,7 @@ impl<'r> Transaction<'r> {
 
     /// The staged file of `path` was last written at that time.
     pub fn date(&self, path: &Path, at: OffsetDateTime) -> Result<(), FileError> {
-        self.steps.iter().find(|step| step.path() == path).map_or(Ok(()), |step| self.root.date(step, at))
+        self.staging(path).map_or(Ok(()), |step| self.root.date(step, at))
     }
 
     /// Stages files on all cores; their missing parents are made at once. This thread does something else meanwhile, which
@@ -242,9 +241,13 @@ impl<'r> Transaction<'r> {
 
     /// Where a staged file waits.
     pub fn staged(&self, path: &Path) -> Option<PathBuf> {
-        let is_staged =
-            |step: &&Step| matches!(step, Step::Create { .. } | Step::Replace { .. }) && step.path() == path;
-        self.steps.iter().find(is_staged).map(|step| self.root.staged_path(step))
+        self.staging(path).map(|step| self.root.staged_path(step))
+    }
+
+    /// The step by which a staged file appears.
+    fn staging(&self, path: &Path) -> Option<&Step> {
+        let is_staged = |step: &Step| matches!(step, Step::Create { .. } | Step::Replace { .. });
+        self.steps.iter().find(|step| is_staged(step) && step.path() == path)
     }
 
     fn enter_once(&mut self, folder: &Path) -> Result<(), FileError> {
