@@ -7,15 +7,13 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use crate::support::{Dockseal, Ran, Site, Tree, lay_over, put, set_mode};
+use crate::support::{Dockseal, Site, Tree, lay_over, put, set_mode};
 
 const CASES: u32 = 150;
 
@@ -217,10 +215,7 @@ fn make(wish: &Wish, days: Option<i32>, damages: &[(usize, Damage)]) -> Site {
     put(&site.file("root/ca.passphrase"), b"correct horse\n");
     set_mode(&site.file("root/ca.passphrase"), 0o600);
     if let Some(days) = days {
-        let mut command = Command::new("/usr/bin/faketime");
-        command.args(["-f", &format!("-{days}d"), Dockseal::BINARY, "apply", "host.yaml", "--root", "root"]);
-        command.current_dir(site.root().parent().unwrap()).env("NO_FAKE_STAT", "1");
-        Ran::run(&command, b"", Duration::from_secs(60)).ok();
+        site.apply_at(&format!("-{days}d")).ok();
     }
     let places = ["etc/docker", "etc/systemd", "srv"];
     let ours = |path: &str| places.iter().any(|place| path.starts_with(place)) && !path.contains(".dockseal-");

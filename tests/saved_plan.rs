@@ -59,11 +59,7 @@ fn apply(site: &Site, options: &[&str]) -> Ran {
 
 /// The same by another clock.
 fn at(site: &Site, time: &str, words: &[&str]) -> Ran {
-    let mut command = Command::new("/usr/bin/faketime");
-    let form: &[&str] = if time.starts_with(['-', '+']) { &["-f"] } else { &[] };
-    command.args(form).arg(time).arg(Dockseal::BINARY).args(words).args(["--root", "root"]);
-    command.env_clear().envs([("TZ", "UTC"), ("NO_FAKE_STAT", "1"), ("PATH", "/usr/bin:/bin")]);
-    Ran::run(command.current_dir(site.folder()), b"", Duration::from_secs(60))
+    Dockseal::new().args(words).root("root").current_dir(site.folder()).at(time).run()
 }
 
 fn saved(site: &Site) -> String {

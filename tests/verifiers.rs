@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::{Dockseal, Ran, Site, Tree, put, set_mode};
+use crate::support::{Ran, Site, Tree, put, set_mode};
 
 const ALGORITHMS: [&str; 6] = ["ecdsa-p256", "ecdsa-p384", "ed25519", "rsa-2048", "rsa-3072", "rsa-4096"];
 const TLS: &str = "etc/docker/tls";
@@ -25,8 +25,6 @@ clients:
 fn run(program: &str, arguments: &[&str], folder: &Path) -> Ran {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(folder).env("PASSPHRASE", PASSPHRASE).env("PATH", "/usr/bin:/bin");
-    // faketime shall leave the files' times alone.
-    command.env("NO_FAKE_STAT", "1");
     Ran::run(&command, b"", Duration::from_secs(60))
 }
 
@@ -287,14 +285,6 @@ fn a_clients_request_gives_its_key_and_nothing_else() {
     site.plan().ok();
 }
 
-/// Runs at another time than now: `faketime` works on a dynamically linked binary.
-fn at(when: &str, arguments: &[&str], site: &Site) -> Ran {
-    let mut all = vec!["-f", when, Dockseal::BINARY];
-    all.extend(arguments);
-    all.extend(["host.yaml", "--root", "root"]);
-    run("/usr/bin/faketime", &all, site.root().parent().unwrap())
-}
-
 /// The names of files whose bytes differ.
 fn changed(before: &Tree, after: &Tree) -> BTreeSet<String> {
     before
@@ -308,12 +298,12 @@ fn changed(before: &Tree, after: &Tree) -> BTreeSet<String> {
 #[test]
 fn a_certificate_near_its_end_is_renewed_with_a_new_key_and_nothing_else_is_touched() {
     let site = Site::of(&["debian"], &format!("{SEALED}  - name: slow\n    valid_for: 800d\n"));
-    at("+0d", &["apply"], &site).ok();
+    site.at("+0d", &["apply"]).ok();
     let before = site.tree();
-    let early = at("+330d", &["apply", "--quiet"], &site).ok();
+    let early = site.at("+330d", &["apply", "--quiet"]).ok();
     assert!(early.stdout.is_empty(), "{early}");
     before.assert_untouched(&site.root());
-    let renewed = at("+336d", &["apply"], &site).ok();
+    let renewed = site.at("+336d", &["apply"]).ok();
     assert!(renewed.stdout.contains("it ends soon, at "), "{renewed}");
     let after = site.tree();
     let expected = ["clients/ci/cert.pem", "clients/ci/key.pem", "server-cert.pem", "server-key.pem"];
@@ -322,13 +312,13 @@ fn a_certificate_near_its_end_is_renewed_with_a_new_key_and_nothing_else_is_touc
         let path = format!("{TLS}/{name}");
         assert!(before.0[&path] == after.0[&path], "{path} was touched");
     }
-    at("+336d", &["plan"], &site).ok();
-    at("+336d", &["apply"], &site).ok();
+    site.at("+336d", &["plan"]).ok();
+    site.at("+336d", &["apply"]).ok();
     after.assert_untouched(&site.root());
     // Long after the end it is renewed all the same.
-    at("+2000d", &["plan"], &site).exits(2);
-    at("+2000d", &["apply"], &site).ok();
-    at("+2000d", &["plan"], &site).ok();
+    site.at("+2000d", &["plan"]).exits(2);
+    site.at("+2000d", &["apply"]).ok();
+    site.at("+2000d", &["plan"]).ok();
 }
 
 #[test]
@@ -336,22 +326,22 @@ fn a_leaf_never_outlives_its_ca_which_is_replaced_in_time() {
     let manifest =
         SEALED.replace("server:\n", "ca:\n  valid_for: 400d\nserver:\n  valid_for: 90d\n  renew_before: 30d\n");
     let site = Site::of(&["debian"], &manifest.replace("name: ci", "name: ci\n    valid_for: 90d"));
-    at("+0d", &["apply"], &site).ok();
-    at("+350d", &["apply"], &site).ok();
+    site.at("+0d", &["apply"]).ok();
+    site.at("+350d", &["apply"]).ok();
     let end = |name| openssl(&format!("x509 -in {name} -noout -enddate"), &site.file(TLS)).ok().stdout;
     assert_eq!(end("server-cert.pem"), end("ca.pem"));
     assert_eq!(end("clients/ci/cert.pem"), end("ca.pem"));
     let (after, cut) = (site.tree(), end("ca.pem"));
     for when in ["+350d", "+365d"] {
-        at(when, &["plan"], &site).ok();
-        at(when, &["apply"], &site).ok();
+        site.at(when, &["plan"]).ok();
+        site.at(when, &["apply"]).ok();
         after.assert_untouched(&site.root());
     }
     // What the old CA cut short, the one that takes over in time issues anew.
-    let switched = at("+371d", &["apply"], &site).ok();
+    let switched = site.at("+371d", &["apply"]).ok();
     assert!(switched.stdout.contains("the CA of generation 2 signs from now on"), "{switched}");
     assert_ne!(end("server-cert.pem"), cut);
-    at("+402d", &["apply"], &site).ok();
-    at("+402d", &["plan"], &site).ok();
+    site.at("+402d", &["apply"]).ok();
+    site.at("+402d", &["plan"]).ok();
     assert_ne!(end("ca.pem"), cut);
 }

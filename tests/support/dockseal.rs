@@ -15,6 +15,7 @@ pub struct Dockseal {
     folder: Option<PathBuf>,
     environment: Vec<(OsString, OsString)>,
     input: Vec<u8>,
+    clock: Option<String>,
 }
 
 impl Dockseal {
@@ -50,6 +51,13 @@ impl Dockseal {
         self
     }
 
+    /// Runs by another clock: so far from now (`-2h`), or one that stands still at a time (`2027-01-01 00:00:00`, UTC), so
+    /// that no test depends on how long a run takes.
+    pub fn at(mut self, clock: &str) -> Self {
+        self.clock = Some(clock.to_owned());
+        self
+    }
+
     /// What stands on standard input; nothing without this.
     pub fn stdin(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.input = input.into();
@@ -58,7 +66,17 @@ impl Dockseal {
 
     /// Runs it, for a minute at most.
     pub fn run(self) -> Ran {
-        let mut command = Command::new(Self::BINARY);
+        let mut command = match &self.clock {
+            None => Command::new(Self::BINARY),
+            Some(clock) => {
+                let mut command = Command::new("/usr/bin/faketime");
+                command.args(["-f", clock, Self::BINARY]);
+                // faketime takes local time; the files' times and how long a wait lasts are to be left alone.
+                command.envs([("TZ", "UTC"), ("NO_FAKE_STAT", "1"), ("DONT_FAKE_MONOTONIC", "1")]);
+                command.env("PATH", "/usr/bin:/bin");
+                command
+            }
+        };
         command.args(&self.arguments).envs(self.environment);
         if let Some(root) = &self.root {
             command.arg("--root").arg(root);

@@ -109,20 +109,14 @@ impl Site {
         self.dockseal(["apply"]).run()
     }
 
-    /// An apply by another clock: `-2h`, or a whole date.
+    /// An apply by another clock, see [`Dockseal::at`].
     pub fn apply_at(&self, time: &str) -> Ran {
         self.at(time, &["apply"])
     }
 
     /// Any command by another clock.
     pub fn at(&self, time: &str, arguments: &[&str]) -> Ran {
-        let mut command = Command::new("/usr/bin/faketime");
-        let form: &[&str] = if time.starts_with(['-', '+']) { &["-f"] } else { &[] };
-        command.args(form).arg(time).arg(Dockseal::BINARY).arg(arguments[0]).arg("host.yaml").args(&arguments[1..]);
-        // faketime takes local time; the files' times are to be left alone.
-        command.env_clear().envs([("TZ", "UTC"), ("NO_FAKE_STAT", "1"), ("PATH", "/usr/bin:/bin")]);
-        command.args(["--root", "root"]).current_dir(self.folder.path());
-        Ran::run(&command, b"", Duration::from_secs(60))
+        self.dockseal(arguments.iter().copied()).at(time).run()
     }
 
     /// `dockseal COMMAND --root root`, for commands that take no manifest.
