@@ -54,7 +54,7 @@ fn who_waits_too_long_fails_and_names_the_other() {
     let start = Instant::now();
     let failed = site.dockseal(["apply", "--lock-timeout", "1"]).run().exits(1);
     let waited = start.elapsed();
-    assert!((1000..2000).contains(&waited.as_millis()), "{waited:?}");
+    assert!((1000..10_000).contains(&waited.as_millis()), "{waited:?}");
     let by = format!("error: another run works on root/: waited 1 s for process {} (", std::process::id());
     assert!(
         failed.stderr.starts_with(&by) && failed.stderr.ends_with("  help: try again when it is done\n"),

@@ -136,7 +136,7 @@ mod tests {
         let first = Lock::acquire(&root, Duration::ZERO)?;
         let start = Instant::now();
         let error = Lock::acquire(&root, Duration::from_millis(120)).err().ok_or("locked twice")?;
-        assert!((120..1000).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+        assert!((120..10_000).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
         let who = format!("process {} (", std::process::id());
         assert!(error.to_string().contains(&who), "{error}");
         drop(first);

@@ -70,8 +70,8 @@ fn the_time_limit_stops_grandchildren_too() -> Checked {
 #[test]
 fn a_daemon_left_behind_is_not_waited_for() -> Checked {
     let start = Instant::now();
-    let output = shell("echo begun; sleep 3 & exit 0", LONG)?;
+    let output = shell("echo begun; sleep 30 & exit 0", LONG)?;
     assert_eq!(output, b"begun\n");
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     Ok(())
 }
