@@ -202,6 +202,6 @@ fn an_apply_is_down_no_longer_than_a_bare_restart(host: &Host) {
     println!(
         "{suite}: ms without an answer, systemctl restart {bare:.0?}, apply {apply:.0?}; ratio of medians {ratio:.3}"
     );
-    // Within a tenth, as a rule: five pairs scatter by that much again.
-    assert!(ratio <= 1.2, "{ratio}");
+    // Within a tenth, as a rule: the medians of five pairs scatter by that much, and more.
+    assert!(ratio <= 1.25, "{ratio}");
 }
