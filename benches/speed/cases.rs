@@ -96,7 +96,7 @@ impl Bench {
             return Ok(());
         }
         let [ours, script] = self.race(Work::First, 20, "rsa-4096", 9, [Dockseal, Script])?;
-        let [shell] = self.race(Work::First, 20, "rsa-4096", 3, [Shell])?;
+        let [beside, shell] = self.race(Work::First, 20, "rsa-4096", 3, [Dockseal, Shell])?;
         let cores: f64 = u32::try_from(thread::available_parallelism()?.get())?.into();
         let idle = ours.wall / (ours.cpu / cores);
         self.report.at_least(
@@ -107,7 +107,7 @@ impl Bench {
         );
         self.report.at_least(
             "first run, 20 clients, RSA-4096: faster than openssl.sh",
-            shell.wall / ours.wall,
+            shell.wall / beside.wall,
             3.5,
             "x",
         );
